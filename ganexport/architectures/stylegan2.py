@@ -1,0 +1,199 @@
+"""StyleGAN2: mapping, then synthesis by modulated convolutions (Karras et al. 2020, and its ADA successor)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import Field, model_validator
+
+from ganexport.ops.protocol import Fir, Ops, fir_taps
+from ganexport.spec import GeneratorSpec
+
+__all__ = ["Spec", "mapping", "resolutions", "synthesis", "weight_shapes"]
+
+T = TypeVar("T")
+W = TypeVar("W")
+
+SLOPE = 0.2
+GAIN = math.sqrt(2.0)
+
+
+class Spec(GeneratorSpec):
+    """A StyleGAN2 generator.
+
+    Attributes:
+        channels: Feature maps of each block, from 4×4 up to the full resolution.
+        output: How RGB comes about: `skip` sums a to-RGB of every block, `resnet` and `orig` have one at the end.
+        mapping_layers: Dense layers of the mapping network.
+        mapping_width: Features of its hidden layers.
+        embed_dim: Features of the label embedding; 0 without labels.
+        resample_filter: Taps of the up-sampling filter, 1-D or 2-D; scaled to sum 1 when used.
+        noise: Whether layers add stored noise.
+        conv_clamp: Activations are cut to ± this (times the layer's gain); null for no limit.
+    """
+
+    architecture: Literal["stylegan2"] = "stylegan2"
+    w_dim: int = Field(default=512, ge=1, le=65536)
+    channels: tuple[int, ...]
+    output: Literal["skip", "resnet", "orig"] = "skip"
+    mapping_layers: int = Field(default=8, ge=1, le=64)
+    mapping_width: int = Field(default=512, ge=1, le=65536)
+    embed_dim: int = Field(default=0, ge=0, le=65536)
+    resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
+    noise: bool = True
+    conv_clamp: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("channels"), list | tuple):
+            return {"num_ws": 2 * len(data["channels"]), **data}
+        return data
+
+    @model_validator(mode="after")
+    def _check_blocks(self) -> Spec:
+        if self.resolution != 4 << (len(self.channels) - 1):
+            raise ValueError(
+                f"{len(self.channels)} blocks end at {4 << (len(self.channels) - 1)}², "
+                f"but the resolution is {self.resolution}²"
+            )
+        if min(self.channels) < 1:
+            raise ValueError(f"channels must be positive, found {self.channels}")
+        if self.num_ws != 2 * len(self.channels):
+            raise ValueError(f"num_ws must be {2 * len(self.channels)}, found {self.num_ws}")
+        if (self.embed_dim > 0) != (self.c_dim > 0):
+            raise ValueError(f"embed_dim {self.embed_dim} and c_dim {self.c_dim} must both be zero or neither")
+        shape = fir_taps(self.resample_filter).shape
+        if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
+            raise ValueError(f"resample_filter must be square with at least two taps, found {shape}")
+        return self
+
+
+def resolutions(spec: Spec) -> list[int]:
+    """Sizes of the blocks: 4, 8, … up to the full resolution."""
+    return [4 << i for i in range(len(spec.channels))]
+
+
+def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the canonical tensors, in the order in which they are used."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    if spec.c_dim:
+        shapes["mapping.embed.weight"] = (spec.embed_dim, spec.c_dim)
+        shapes["mapping.embed.bias"] = (spec.embed_dim,)
+    widths = [spec.z_dim + spec.embed_dim, *[spec.mapping_width] * (spec.mapping_layers - 1), spec.w_dim]
+    for i in range(spec.mapping_layers):
+        shapes[f"mapping.fc{i}.weight"] = (widths[i + 1], widths[i])
+        shapes[f"mapping.fc{i}.bias"] = (widths[i + 1],)
+    shapes["mapping.w_avg"] = (spec.w_dim,)
+
+    def styled(name: str, out: int, into: int, size: int) -> None:
+        shapes[f"{name}.affine.weight"] = (into, spec.w_dim)
+        shapes[f"{name}.affine.bias"] = (into,)
+        shapes[f"{name}.weight"] = (out, into, size, size)
+        shapes[f"{name}.bias"] = (out,)
+
+    for i, resolution in enumerate(resolutions(spec)):
+        block, out = f"synthesis.b{resolution}", spec.channels[i]
+        if i == 0:
+            shapes[f"{block}.const"] = (out, 4, 4)
+        for layer in ("conv1",) if i == 0 else ("conv0", "conv1"):
+            styled(f"{block}.{layer}", out, spec.channels[i - 1] if layer == "conv0" else out, 3)
+            if spec.noise:
+                shapes[f"{block}.{layer}.noise_const"] = (resolution, resolution)
+                shapes[f"{block}.{layer}.noise_strength"] = ()
+        if spec.output == "resnet" and i > 0:
+            shapes[f"{block}.skip.weight"] = (out, spec.channels[i - 1], 1, 1)
+        if spec.output == "skip" or resolution == spec.resolution:
+            styled(f"{block}.torgb", spec.image_channels, out, 1)
+    return shapes
+
+
+def mapping(
+    ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None, truncation_psi: T
+) -> dict[str, T]:
+    """z [N, z_dim], c [N, c_dim], truncation_psi [N, num_ws] -> `ws` [N, num_ws, w_dim].
+
+    Source: Karras et al. 2019 (StyleGAN), section 2 and appendix B (truncation); labels as in StyleGAN2-ADA.
+    """
+    x = ops.pixel_norm(z)
+    if c is not None:
+        label = ops.dense(c, weights["mapping.embed.weight"], weights["mapping.embed.bias"])
+        x = ops.concat([x, ops.pixel_norm(label)])  # [N, z_dim + embed_dim]
+    for i in range(spec.mapping_layers):
+        x = ops.dense(x, weights[f"mapping.fc{i}.weight"], weights[f"mapping.fc{i}.bias"])
+        x = ops.scale(ops.leaky_relu(x, SLOPE), GAIN)
+    return {"ws": ops.truncate(x, weights["mapping.w_avg"], truncation_psi)}
+
+
+def synthesis(
+    ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T, noise_scale: T | None
+) -> dict[str, T]:
+    """ws [N, num_ws, w_dim], noise_scale [N] -> `image` [N, C, H, W]; `skip` nets also each `rgb_b{res}`.
+
+    Source: Karras et al. 2020 (StyleGAN2), figures 2 and 7; each to-RGB shares the next block's first w.
+    """
+    fir = fir_taps(spec.resample_filter)
+    probes: dict[str, T] = {}
+    x = ops.constant_map(weights["synthesis.b4.const"])  # [1, C, 4, 4]
+    rgb: T | None = None
+    for i, resolution in enumerate(resolutions(spec)):
+        layers = _Layers(ops, weights, spec, f"synthesis.b{resolution}", ws, noise_scale)
+        first = max(2 * i - 1, 0)
+        if i == 0:
+            x = layers.conv("conv1", x, 0)
+        elif spec.output == "resnet":
+            shortcut = ops.upsample2d(ops.conv2d(x, weights[f"{layers.block}.skip.weight"], 0), fir)
+            x = layers.conv("conv1", layers.conv("conv0", x, first, up=fir), first + 1, gain=math.sqrt(0.5))
+            x = ops.add(ops.scale(shortcut, math.sqrt(0.5)), x)
+        else:
+            x = layers.conv("conv1", layers.conv("conv0", x, first, up=fir), first + 1)
+        if spec.output == "skip" or resolution == spec.resolution:
+            y = layers.torgb(x, 2 * i + 1)
+            rgb = y if rgb is None else ops.add(y, ops.upsample2d(rgb, fir))
+            if spec.output == "skip" and resolution != spec.resolution:
+                probes[f"rgb_b{resolution}"] = rgb
+    assert rgb is not None
+    return {**probes, "image": rgb}
+
+
+class _Layers(Generic[T, W]):
+    """The styled layers of one block."""
+
+    def __init__(
+        self,
+        ops: Ops[T, W],
+        weights: Mapping[str, W],
+        spec: Spec,
+        block: str,
+        ws: T,
+        noise_scale: T | None,
+    ) -> None:
+        self.ops, self.weights, self.spec, self.block = ops, weights, spec, block
+        self.ws, self.noise_scale = ws, noise_scale
+
+    def conv(self, name: str, x: T, index: int, *, up: Fir | None = None, gain: float = 1.0) -> T:
+        """Modulated 3×3 convolution, noise, bias, leaky ReLU with gain √2, clamp."""
+        ops, weights, layer = self.ops, self.weights, f"{self.block}.{name}"
+        x = ops.modulated_conv2d(
+            x, weights[f"{layer}.weight"], self._style(layer, index), kernel_size=3, demodulate=True, up_fir=up
+        )
+        if self.spec.noise and self.noise_scale is not None:
+            const, strength = weights[f"{layer}.noise_const"], weights[f"{layer}.noise_strength"]
+            x = ops.add_noise(x, const, strength, self.noise_scale)
+        x = ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE)
+        x = ops.scale(x, GAIN * gain)
+        return x if self.spec.conv_clamp is None else ops.clip(x, self.spec.conv_clamp * gain)
+
+    def torgb(self, x: T, index: int) -> T:
+        """Modulated 1×1 convolution without demodulation, bias, clamp."""
+        ops, layer = self.ops, f"{self.block}.torgb"
+        style = self._style(layer, index)
+        x = ops.modulated_conv2d(x, self.weights[f"{layer}.weight"], style, kernel_size=1, demodulate=False)
+        x = ops.add_bias(x, self.weights[f"{layer}.bias"])
+        return x if self.spec.conv_clamp is None else ops.clip(x, self.spec.conv_clamp)
+
+    def _style(self, layer: str, index: int) -> T:
+        w = self.ops.select_w(self.ws, index)  # [N, w_dim]
+        return self.ops.dense(w, self.weights[f"{layer}.affine.weight"], self.weights[f"{layer}.affine.bias"])

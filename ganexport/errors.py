@@ -1,0 +1,88 @@
+"""Every error that ganexport raises on purpose.
+
+::
+
+    GanExportError
+    ├── UserError                 the caller can mend it; the command line exits with status 2
+    │   ├── SpecError             a generator's description contradicts itself
+    │   ├── CheckpointError       a file is no checkpoint, is cut short, or holds something else
+    │   │   └── WeightsError      tensors are missing, left over or of the wrong shape
+    │   ├── BundleError           a bundle is incomplete, altered or of an unknown schema
+    │   ├── OptionError           an argument has no meaning for this generator
+    │   ├── OutputExistsError     the output is there already and `force` was not given
+    │   ├── MissingExtraError     an optional dependency is not installed
+    │   └── DataError             a training set cannot be read
+    └── ExportError               our side failed; the command line exits with status 1
+        ├── ParityError           an artefact does not draw the oracle's picture
+        └── RuntimeUnavailableError   a runtime could not be started
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BundleError",
+    "CheckpointError",
+    "DataError",
+    "ExportError",
+    "GanExportError",
+    "MissingExtraError",
+    "OptionError",
+    "OutputExistsError",
+    "ParityError",
+    "RuntimeUnavailableError",
+    "SpecError",
+    "UserError",
+    "WeightsError",
+]
+
+
+class GanExportError(Exception):
+    """Base of every error raised on purpose; its text is one plain sentence or a short list."""
+
+
+class UserError(GanExportError):
+    """The caller can mend it: bad input, a bad option, a missing file."""
+
+
+class SpecError(UserError):
+    """A generator's description contradicts itself."""
+
+
+class CheckpointError(UserError):
+    """A file is no checkpoint, is cut short, or holds something else."""
+
+
+class WeightsError(CheckpointError):
+    """Tensors are missing, left over or of the wrong shape."""
+
+
+class BundleError(UserError):
+    """A bundle is incomplete, altered or of an unknown schema."""
+
+
+class OptionError(UserError):
+    """An argument has no meaning for this generator."""
+
+
+class OutputExistsError(UserError):
+    """The output is there already and overwriting was not asked for."""
+
+
+class MissingExtraError(UserError):
+    """An optional dependency is not installed."""
+
+
+class DataError(UserError):
+    """A training set cannot be read."""
+
+
+class ExportError(GanExportError):
+    """Our side failed, not the caller's input."""
+
+
+class ParityError(ExportError):
+    """An artefact does not draw the oracle's picture."""
+
+
+class RuntimeUnavailableError(ExportError):
+    """A runtime could not be started: not installed, or it refused to run."""

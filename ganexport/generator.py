@@ -1,0 +1,109 @@
+"""`Generator`: a spec with its weights and where they came from; `load` reads any known checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ganexport.architectures import spec_from_json, weight_shapes
+from ganexport.errors import CheckpointError, SpecError
+from ganexport.spec import GeneratorSpec, Provenance, explain
+from ganexport.weights import Tensors, check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
+
+__all__ = ["Generator", "Provenance", "load"]
+
+METADATA_KEY = "ganexport"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A generator in canonical form.
+
+    Attributes:
+        spec: What goes in and what comes out.
+        weights: Canonical float32 tensors, exactly those of `weight_shapes(spec)`.
+        provenance: Where the weights came from.
+        labels: Names of the classes, in order; None without names.
+
+    Raises:
+        WeightsError: The tensors are not exactly those that the spec calls for.
+        SpecError: There are not as many names as classes.
+    """
+
+    spec: GeneratorSpec
+    weights: Tensors
+    provenance: Provenance
+    labels: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_cover(self.weights, weight_shapes(self.spec))
+        if self.labels is not None and len(self.labels) != self.spec.c_dim:
+            raise SpecError(f"{len(self.labels)} label names for {self.spec.c_dim} classes")
+        if self.labels is not None and len(set(self.labels)) != len(self.labels):
+            raise SpecError("two classes have the same name")
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(tensor.size for tensor in self.weights.values())
+
+    def save(self, path: Path, *, force: bool = True) -> None:
+        """Write the canonical checkpoint: one `.safetensors` file, whole or not at all."""
+        header = {
+            "version": FORMAT_VERSION,
+            "spec": self.spec.model_dump(mode="json"),
+            "provenance": self.provenance.model_dump(mode="json"),
+            "labels": self.labels,
+        }
+        write_tensors(path, self.weights, {METADATA_KEY: json.dumps(header)}, force=force)
+
+
+def load(path: Path) -> Generator:
+    """Read a checkpoint of any known kind; the kind is told from the content.
+
+    Raises:
+        CheckpointError: The file is missing, broken, or of no known kind.
+    """
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder, not a checkpoint file")
+    tensors, metadata = read_tensors(path)
+    if METADATA_KEY not in metadata:
+        raise CheckpointError(f"{path} is a safetensors file, but no ganexport checkpoint: it holds no spec")
+    header = _header(path, metadata[METADATA_KEY])
+    try:
+        labels = header["labels"]
+        generator = Generator(
+            spec=spec_from_json(header["spec"]),
+            weights=dict(tensors),  # type: ignore[arg-type]  # check_cover demands float32
+            provenance=Provenance.model_validate(header["provenance"]),
+            labels=None if labels is None else tuple(labels),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: the header is incomplete: {error!r}") from None
+    except ValidationError as error:
+        raise CheckpointError(f"{path}: the provenance is not valid: {explain(error)}") from None
+    found = hash_tensors(generator.weights)
+    if found != generator.provenance.weights_sha256:
+        raise CheckpointError(f"{path}: the tensors were changed after they were written (hash {found[:12]}…)")
+    source = {"source_format": "ganexport checkpoint", "source_sha256": file_sha256(path)}
+    provenance = generator.provenance
+    if provenance.source_sha256 is None:
+        provenance = provenance.model_copy(update=source)
+    return Generator(generator.spec, generator.weights, provenance, generator.labels)
+
+
+def _header(path: Path, text: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path}: the header is not JSON: {error}") from None
+    version = header.get("version") if isinstance(header, dict) else None
+    if version != FORMAT_VERSION:
+        raise CheckpointError(f"{path} has checkpoint version {version!r}; this ganexport reads {FORMAT_VERSION}")
+    assert isinstance(header, dict)
+    return header

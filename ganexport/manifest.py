@@ -1,0 +1,211 @@
+"""`ganexport.json`: the one contract between whoever makes a bundle and whoever reads it.
+
+The JSON Schema of `Manifest` is generated (`python -m ganexport.manifest`) and the web side is typed from it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ganexport.errors import BundleError
+from ganexport.spec import Provenance, Sha256, explain
+
+__all__ = [
+    "MANIFEST_NAME",
+    "SCHEMA_VERSION",
+    "Defaults",
+    "FileEntry",
+    "GoldenCase",
+    "Goldens",
+    "Graph",
+    "GraphTensor",
+    "Graphs",
+    "Manifest",
+    "ParityResult",
+    "Precision",
+    "SpecSummary",
+    "json_schema",
+    "read_manifest",
+]
+
+MANIFEST_NAME = "ganexport.json"
+SCHEMA_VERSION = 1
+
+TargetName = Literal["onnx", "tfjs"]
+Dimension = int | Literal["N"]
+
+
+def _inside(path: str) -> str:
+    """A path that stays inside the bundle, on every system."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or "\\" in path or ":" in path or ".." in parts:
+        raise ValueError("must be a relative path inside the bundle")
+    return path
+
+
+BundlePath = Annotated[str, AfterValidator(_inside)]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SpecSummary(BaseModel):
+    """The fields of `GeneratorSpec`; an architecture's own fields follow them and are kept as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    architecture: str
+    resolution: int
+    image_channels: Literal[1, 3, 4]
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    num_ws: int
+    z_distribution: Literal["normal", "uniform"]
+    image_range: tuple[float, float]
+
+    @property
+    def has_w_space(self) -> bool:
+        """Whether a mapping network turns `z` into `ws` before the synthesis."""
+        return self.num_ws > 0
+
+
+class FileEntry(_Data):
+    """Size and hash of one file of the bundle."""
+
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class GraphTensor(_Data):
+    """One input or output of a graph. `N` is the batch."""
+
+    name: str
+    shape: tuple[Dimension, ...]
+    dtype: Literal["float32", "uint8"]
+
+
+class Graph(_Data):
+    """One graph of one target."""
+
+    file: BundlePath = Field(description="The `.onnx` file or the TF.js `model.json`.")
+    weight_files: tuple[BundlePath, ...] = Field(default=(), description="Weights that lie beside it.")
+    resolution: int | None = Field(description="Of the picture that it gives; null for a mapping.")
+    inputs: tuple[GraphTensor, ...]
+    outputs: tuple[GraphTensor, ...]
+
+
+class Graphs(_Data):
+    """The graphs of one target. The stages of `synthesis` follow each other."""
+
+    mapping: Graph | None = Field(description="z, c, truncation_psi -> ws; null without a w space.")
+    synthesis: tuple[Graph, ...] = Field(min_length=1)
+    generator: Graph | None = Field(default=None, description="The whole, for services (ONNX only).")
+
+
+class Defaults(_Data):
+    """What a reader of the bundle uses where the caller says nothing."""
+
+    truncation_psi: float = 1.0
+    noise_mode: Literal["const", "none"] = Field(description="`none` also when the graphs have no noise.")
+
+
+class Precision(_Data):
+    """How the weights are stored, and what that costs."""
+
+    weights: Literal["float32"] = "float32"
+    max_grey_levels: float | None = Field(default=None, description="Measured error; null for float32.")
+
+
+class ParityResult(_Data):
+    """One line of the gate: a whole tensor of one case, from one runtime, against the float64 oracle."""
+
+    target: TargetName
+    runtime: str = Field(description="e.g. `onnxruntime-cpu`, `tfjs-wasm`.")
+    version: str | None
+    case: str
+    tensor: str
+    status: Literal["ok", "failed", "not verified"]
+    max_abs: float | None = Field(default=None, description="Greatest |got − oracle|.")
+    tolerance: float | None = Field(default=None, description="Greatest that was allowed, in the same unit.")
+    reason: str | None = Field(default=None, description="Why it failed or could not be verified.")
+
+
+class GoldenCase(_Data):
+    """Inputs whose picture is recorded in `goldens.safetensors`.
+
+    Tensors there: `{name}.z` [N,z_dim], `{name}.c` [N,c_dim] (only when c_dim > 0), `{name}.truncation_psi` [N,num_ws]
+    (only with a w space), `{name}.noise_scale` [N] (only when the synthesis takes it), `{name}.images` uint8 [N,H,W,C].
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    labels: tuple[int, ...] | None = Field(description="Class of each picture; null when unconditional.")
+    truncation_psi: float
+    truncation_cutoff: int | None = None
+    noise_mode: Literal["const", "none"] = "const"
+
+
+class Goldens(_Data):
+    """Recorded pictures, for checking on the visitor's own device."""
+
+    file: BundlePath
+    cases: tuple[GoldenCase, ...]
+
+
+class Manifest(_Data):
+    """The whole of `ganexport.json`."""
+
+    schema_version: Literal[1]
+    name: str = Field(min_length=1)
+    spec: SpecSummary
+    labels: tuple[str, ...] | None = Field(description="Names of the classes, in order; null without names.")
+    provenance: Provenance
+    defaults: Defaults
+    precision: Precision
+    targets: dict[TargetName, Graphs]
+    goldens: Goldens
+    preview: BundlePath | None
+    parity: tuple[ParityResult, ...]
+    tools: dict[str, str] = Field(description="Versions of the programs that made the bundle.")
+    files: dict[BundlePath, FileEntry] = Field(description="Every file of the bundle but this one.")
+
+    def to_json(self) -> str:
+        """Text of `ganexport.json`."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `ganexport.json` of a bundle.
+
+    Raises:
+        BundleError: No manifest there, or not one that this version reads.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is no bundle: it has no {MANIFEST_NAME}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path} cannot be read as JSON: {error}") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise BundleError(f"{path} has schema version {version!r}; this ganexport reads version {SCHEMA_VERSION}")
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        raise BundleError(f"{path} is not a valid manifest: {explain(error)}") from None
+
+
+def json_schema() -> str:
+    """JSON Schema of the manifest, as text."""
+    return json.dumps(Manifest.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(json_schema(), end="")

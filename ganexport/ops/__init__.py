@@ -1,0 +1,1 @@
+"""The `Ops` protocol and its interpreters; each interpreter is imported from its own module."""

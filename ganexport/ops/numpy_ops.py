@@ -1,0 +1,133 @@
+"""`NumpyOps`: the oracle. Float64, [N, C, H, W], written to be read and not to be fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganexport.ops.protocol import Fir, Ops, Padding
+
+__all__ = ["NumpyOps", "float64_weights"]
+
+Array = NDArray[np.float64]
+
+
+def float64_weights(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, Array]:
+    """Canonical tensors as this interpreter takes them."""
+    return {name: tensor.astype(np.float64) for name, tensor in weights.items()}
+
+
+class NumpyOps(Ops[Array, Array]):
+    """Every operation by its definition, in float64."""
+
+    def dense(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        y = x @ weight.T
+        return y if bias is None else y + bias
+
+    def concat(self, xs: Sequence[Array]) -> Array:
+        return np.concatenate(xs, axis=1)
+
+    def mean_square(self, x: Array) -> Array:
+        return np.asarray(np.mean(x * x, axis=1, keepdims=True))
+
+    def as_map(self, x: Array) -> Array:
+        return x[:, :, None, None]
+
+    def truncate(self, w: Array, w_avg: Array, psi: Array) -> Array:
+        return w_avg + psi[:, :, None] * (w - w_avg)[:, None, :]
+
+    def select_w(self, ws: Array, index: int) -> Array:
+        return ws[:, index]
+
+    def add(self, a: Array, b: Array) -> Array:
+        return a + b
+
+    def multiply(self, a: Array, b: Array) -> Array:
+        return a * b
+
+    def scale(self, x: Array, factor: float) -> Array:
+        return x * factor
+
+    def rsqrt(self, x: Array, floor: float) -> Array:
+        return np.asarray(1.0 / np.sqrt(np.maximum(x, floor)))
+
+    def relu(self, x: Array) -> Array:
+        return np.maximum(x, 0.0)
+
+    def leaky_relu(self, x: Array, slope: float) -> Array:
+        return np.where(x > 0, x, slope * x)
+
+    def tanh(self, x: Array) -> Array:
+        return np.asarray(np.tanh(x))
+
+    def clip(self, x: Array, limit: float) -> Array:
+        return np.clip(x, -limit, limit)
+
+    def constant_map(self, const: Array) -> Array:
+        return const[None]
+
+    def scale_channels(self, x: Array, s: Array) -> Array:
+        return x * s[:, :, None, None]
+
+    def add_bias(self, x: Array, bias: Array) -> Array:
+        return x + bias[:, None, None]
+
+    def add_noise(self, x: Array, noise_const: Array, noise_strength: Array, noise_scale: Array) -> Array:
+        return x + noise_const * noise_strength * noise_scale[:, None, None, None]
+
+    def conv2d(self, x: Array, kernel: Array, padding: int) -> Array:
+        kh, kw = kernel.shape[2:]
+        x = _pad(x, (padding, padding))
+        rows, columns = x.shape[2] - kh + 1, x.shape[3] - kw + 1
+        y = np.zeros((x.shape[0], kernel.shape[0], rows, columns))
+        for i in range(kh):
+            for j in range(kw):
+                y += _mix(x[:, :, i : i + rows, j : j + columns], kernel[:, :, i, j])
+        return y
+
+    def conv_transpose2d(self, x: Array, kernel: Array, stride: int, padding: int) -> Array:
+        kh, kw = kernel.shape[2:]
+        n, _, h, w = x.shape
+        y = np.zeros((n, kernel.shape[0], (h - 1) * stride + kh, (w - 1) * stride + kw))
+        for i in range(kh):
+            for j in range(kw):
+                rows = slice(i, i + (h - 1) * stride + 1, stride)
+                columns = slice(j, j + (w - 1) * stride + 1, stride)
+                y[:, :, rows, columns] += _mix(x, kernel[:, :, i, j])
+        return _pad(y, (-padding, -padding))
+
+    def filter2d(self, x: Array, fir: Fir, padding: Padding) -> Array:
+        x = _pad(x, padding)
+        fh, fw = fir.shape
+        rows, columns = x.shape[2] - fh + 1, x.shape[3] - fw + 1
+        y = np.zeros((*x.shape[:2], rows, columns))
+        for i in range(fh):
+            for j in range(fw):
+                y += fir[fh - 1 - i, fw - 1 - j] * x[:, :, i : i + rows, j : j + columns]
+        return y
+
+    def upsample2d(self, x: Array, fir: Fir) -> Array:
+        n, c, h, w = x.shape
+        zeros_between = np.zeros((n, c, 2 * h, 2 * w))
+        zeros_between[:, :, ::2, ::2] = x
+        taps = fir.shape[0]
+        return self.filter2d(zeros_between, fir * 4.0, ((taps + 1) // 2, (taps - 2) // 2))
+
+    def kernel_energy(self, kernel: Array) -> Array:
+        return np.asarray(np.sum(kernel * kernel, axis=(2, 3)))
+
+
+def _mix(x: Array, matrix: Array) -> Array:
+    """x [N, I, H, W] through matrix [O, I] at every pixel."""
+    n, _, h, w = x.shape
+    return (matrix @ x.reshape(n, -1, h * w)).reshape(n, -1, h, w)
+
+
+def _pad(x: Array, padding: Padding) -> Array:
+    before, after = padding
+    x = np.pad(x, ((0, 0), (0, 0), (max(before, 0), max(after, 0)), (max(before, 0), max(after, 0))))
+    h, w = x.shape[2:]
+    first = max(-before, 0)
+    return x[:, :, first : h - max(-after, 0), first : w - max(-after, 0)]

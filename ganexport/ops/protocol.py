@@ -1,0 +1,195 @@
+"""`Ops`: the small language in which every architecture is written once.
+
+Shapes in this file are logical: vectors are [N, F], maps are [N, C, H, W]. An interpreter may keep maps in another
+layout, so an architecture never broadcasts by hand: a channel scale is `scale_channels`.
+
+`T` is an interpreter's tensor, `W` what it uses for a weight. Weights come in canonical layout (dense [O, I], kernels
+[O, I, kh, kw], also for transposed convolutions) and are only ever passed to parameters typed `W`.
+
+Composites have a default body made of the primitives. An interpreter replaces one where its runtime has a faster form:
+that is the one seam for target-specific lowering.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EPSILON", "Fir", "Ops", "Padding", "fir_taps"]
+
+EPSILON = 1e-8
+"""Guard of every division by a norm, as published for Progressive GAN, StyleGAN and StyleGAN2."""
+
+T = TypeVar("T")
+W = TypeVar("W")
+
+Fir = NDArray[np.float64]
+"""A 2-D filter [fh, fw], applied as a convolution (that is, flipped when it slides)."""
+
+Padding = tuple[int, int]
+"""Zeros before and after, the same in height and width; negative values crop."""
+
+
+def fir_taps(taps: Sequence[float] | Sequence[Sequence[float]]) -> Fir:
+    """Resample filter from its taps: the outer product of 1-D taps, scaled to sum 1.
+
+    Source: `setup_filter` as described for StyleGAN2-ADA (Karras et al. 2020, appendix).
+    """
+    fir = np.asarray(taps, dtype=np.float64)
+    if fir.ndim == 1:
+        fir = np.outer(fir, fir)
+    return np.asarray(fir / fir.sum())
+
+
+class Ops(Protocol[T, W]):
+    """What an interpreter must be able to do, and the composites that it may do better."""
+
+    # -- vectors [N, F] ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def dense(self, x: T, weight: W, bias: W | None = None) -> T:
+        """x [N, I], weight [O, I], bias [O] -> [N, O]."""
+
+    @abstractmethod
+    def concat(self, xs: Sequence[T]) -> T:
+        """Vectors or maps joined along features or channels."""
+
+    @abstractmethod
+    def mean_square(self, x: T) -> T:
+        """x [N, F] -> [N, 1]: the mean of x² over the features."""
+
+    @abstractmethod
+    def as_map(self, x: T) -> T:
+        """x [N, F] -> [N, F, 1, 1]."""
+
+    @abstractmethod
+    def truncate(self, w: T, w_avg: W, psi: T) -> T:
+        """w [N, w_dim], w_avg [w_dim], psi [N, num_ws] -> ws [N, num_ws, w_dim] = w_avg + psi·(w − w_avg)."""
+
+    @abstractmethod
+    def select_w(self, ws: T, index: int) -> T:
+        """ws [N, num_ws, w_dim] -> w [N, w_dim] of layer `index`."""
+
+    # -- elementwise, any shape ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def add(self, a: T, b: T) -> T:
+        """a + b, of one shape up to a batch of 1."""
+
+    @abstractmethod
+    def multiply(self, a: T, b: T) -> T:
+        """a · b, of one shape, or b [N, 1] with a [N, F]."""
+
+    @abstractmethod
+    def scale(self, x: T, factor: float) -> T:
+        """x · factor."""
+
+    @abstractmethod
+    def rsqrt(self, x: T, floor: float) -> T:
+        """1 / √max(x, floor)."""
+
+    @abstractmethod
+    def relu(self, x: T) -> T:
+        """max(x, 0)."""
+
+    @abstractmethod
+    def leaky_relu(self, x: T, slope: float) -> T:
+        """X where x > 0, else slope · x."""
+
+    @abstractmethod
+    def tanh(self, x: T) -> T:
+        """Hyperbolic tangent."""
+
+    @abstractmethod
+    def clip(self, x: T, limit: float) -> T:
+        """X cut to ±limit."""
+
+    # -- maps [N, C, H, W] ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def constant_map(self, const: W) -> T:
+        """const [C, H, W] -> [1, C, H, W]; the batch broadcasts."""
+
+    @abstractmethod
+    def scale_channels(self, x: T, s: T) -> T:
+        """x [N, C, H, W] · s [N, C]."""
+
+    @abstractmethod
+    def add_bias(self, x: T, bias: W) -> T:
+        """x [N, C, H, W] + bias [C]."""
+
+    @abstractmethod
+    def add_noise(self, x: T, noise_const: W, noise_strength: W, noise_scale: T) -> T:
+        """x + noise_const [H, W] · noise_strength [] · noise_scale [N], the same in every channel."""
+
+    @abstractmethod
+    def conv2d(self, x: T, kernel: W, padding: int) -> T:
+        """Correlation with kernel [O, I, kh, kw], stride 1, `padding` zeros on each side."""
+
+    @abstractmethod
+    def conv_transpose2d(self, x: T, kernel: W, stride: int, padding: int) -> T:
+        """Transposed convolution: each input pixel adds kernel [O, I, k, k], unflipped, at `stride` · its place.
+
+        The result has (H − 1)·stride + k − 2·padding rows.
+        """
+
+    @abstractmethod
+    def filter2d(self, x: T, fir: Fir, padding: Padding) -> T:
+        """Every channel convolved with `fir` after zero padding."""
+
+    @abstractmethod
+    def upsample2d(self, x: T, fir: Fir) -> T:
+        """Twice the size: zeros between the pixels, then `fir` with gain 4.
+
+        Source: `upfirdn2d` with up = 2 (Karras et al. 2020): zeros before and after are (n + 1) // 2 and
+        (n − 2) // 2 for n taps.
+        """
+
+    @abstractmethod
+    def kernel_energy(self, kernel: W) -> W:
+        """Kernel [O, I, kh, kw] -> [O, I]: the sum of its squares over the window."""
+
+    # -- composites ----------------------------------------------------------------------------------------------
+
+    def pixel_norm(self, x: T) -> T:
+        """x [N, F] scaled to unit mean square.
+
+        Source: Karras et al. 2018 (Progressive GAN), section 4.2.
+        """
+        return self.multiply(x, self.rsqrt(self.mean_square(x), EPSILON))
+
+    def upsample_conv2d(self, x: T, kernel: W, fir: Fir, kernel_size: int) -> T:
+        """Twice the size and convolved: transposed convolution with stride 2, then `fir` with gain 4.
+
+        The order is the published one (StyleGAN2, `conv2d_resample`): padding k // 2 of the convolution and the
+        filter's own are joined and spent on the filter.
+        """
+        taps, half = fir.shape[0], kernel_size // 2
+        before = half + (taps + 1) // 2 - (kernel_size - 1)
+        after = half + (taps - 2) // 2 - (kernel_size - 2)
+        y = self.conv_transpose2d(x, kernel, stride=2, padding=0)  # [N, O, 2H + k − 2, …]
+        return self.filter2d(y, fir * 4.0, (before, after))  # [N, O, 2H, 2W]
+
+    def modulated_conv2d(
+        self, x: T, kernel: W, style: T, *, kernel_size: int, demodulate: bool, up_fir: Fir | None = None
+    ) -> T:
+        """Convolution whose kernel is scaled by `style` [N, I] and, with `demodulate`, normalised per output channel.
+
+        The style scales the input and the normalisation scales the output, so that the kernel stays constant and
+        the batch dynamic. With `up_fir` the result has twice the size.
+
+        Source: Karras et al. 2020 (StyleGAN2), section 2.2, equations 1–3.
+        """
+        x = self.scale_channels(x, style)
+        if up_fir is None:
+            x = self.conv2d(x, kernel, kernel_size // 2)  # [N, O, H, W]
+        else:
+            x = self.upsample_conv2d(x, kernel, up_fir, kernel_size)  # [N, O, 2H, 2W]
+        if demodulate:
+            energy = self.dense(self.multiply(style, style), self.kernel_energy(kernel))  # [N, O]
+            x = self.scale_channels(x, self.rsqrt(energy, EPSILON))
+        return x

@@ -1,0 +1,124 @@
+"""`TensorFlowOps`: training and SavedModel. Maps are [N, H, W, C]; every operation has a second gradient.
+
+The only module of `ops` that imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ganexport.ops.protocol import Fir, Ops, Padding
+
+__all__ = ["TensorFlowOps"]
+
+Tensor = Any
+"""A `tf.Tensor` or `tf.Variable`; TensorFlow ships no types that mypy can use."""
+
+
+class TensorFlowOps(Ops[Tensor, Tensor]):
+    """The same functions on TensorFlow, differentiable; weights are canonical tensors, constant or trained."""
+
+    def dense(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        y = tf.linalg.matmul(x, _like(weight, x), transpose_b=True)
+        return y if bias is None else y + _like(bias, y)
+
+    def concat(self, xs: Sequence[Tensor]) -> Tensor:
+        return tf.concat(list(xs), axis=-1)
+
+    def mean_square(self, x: Tensor) -> Tensor:
+        return tf.reduce_mean(tf.square(x), axis=1, keepdims=True)
+
+    def as_map(self, x: Tensor) -> Tensor:
+        return x[:, None, None, :]
+
+    def truncate(self, w: Tensor, w_avg: Tensor, psi: Tensor) -> Tensor:
+        w_avg = _like(w_avg, w)
+        return w_avg + psi[:, :, None] * (w - w_avg)[:, None, :]
+
+    def select_w(self, ws: Tensor, index: int) -> Tensor:
+        return ws[:, index]
+
+    def add(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+    def scale(self, x: Tensor, factor: float) -> Tensor:
+        return x * tf.constant(factor, x.dtype)
+
+    def rsqrt(self, x: Tensor, floor: float) -> Tensor:
+        return tf.math.rsqrt(tf.maximum(x, tf.constant(floor, x.dtype)))
+
+    def relu(self, x: Tensor) -> Tensor:
+        return tf.nn.relu(x)
+
+    def leaky_relu(self, x: Tensor, slope: float) -> Tensor:
+        return tf.nn.leaky_relu(x, slope)
+
+    def tanh(self, x: Tensor) -> Tensor:
+        return tf.tanh(x)
+
+    def clip(self, x: Tensor, limit: float) -> Tensor:
+        return tf.clip_by_value(x, -limit, limit)
+
+    def constant_map(self, const: Tensor) -> Tensor:
+        return tf.transpose(const, [1, 2, 0])[None]
+
+    def scale_channels(self, x: Tensor, s: Tensor) -> Tensor:
+        return x * s[:, None, None, :]
+
+    def add_bias(self, x: Tensor, bias: Tensor) -> Tensor:
+        return x + _like(bias, x)
+
+    def add_noise(self, x: Tensor, noise_const: Tensor, noise_strength: Tensor, noise_scale: Tensor) -> Tensor:
+        noise = _like(noise_const * noise_strength, x)
+        return x + noise[None, :, :, None] * _like(noise_scale, x)[:, None, None, None]
+
+    def conv2d(self, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
+        kernel = tf.transpose(_like(kernel, x), [2, 3, 1, 0])  # [kh, kw, I, O]
+        if kernel.shape[0] == 2 * padding + 1:
+            return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+        return tf.nn.conv2d(x, kernel, 1, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+
+    def conv_transpose2d(self, x: Tensor, kernel: Tensor, stride: int, padding: int) -> Tensor:
+        kernel = tf.transpose(_like(kernel, x), [2, 3, 0, 1])  # [kh, kw, O, I]
+        kh, kw, channels, _ = kernel.shape
+        n, h, w = tf.shape(x)[0], tf.shape(x)[1], tf.shape(x)[2]
+        shape = tf.stack([n, (h - 1) * stride + kh, (w - 1) * stride + kw, channels])
+        y = tf.nn.conv2d_transpose(x, kernel, shape, stride, "VALID")
+        return _pad(y, (-padding, -padding))
+
+    def filter2d(self, x: Tensor, fir: Fir, padding: Padding) -> Tensor:
+        taps = np.tile(fir[::-1, ::-1, None, None], (1, 1, x.shape[-1], 1))
+        return tf.nn.depthwise_conv2d(_pad(x, padding), tf.constant(taps, x.dtype), [1] * 4, "VALID")
+
+    def upsample2d(self, x: Tensor, fir: Fir) -> Tensor:
+        h, w, channels = x.shape[1:]
+        taps = fir.shape[0]
+        x = tf.reshape(x, [-1, h, 1, w, 1, channels])
+        x = tf.pad(x, [[0, 0], [0, 0], [0, 1], [0, 0], [0, 1], [0, 0]])
+        x = tf.reshape(x, [-1, 2 * h, 2 * w, channels])
+        return self.filter2d(x, fir * 4.0, ((taps + 1) // 2, (taps - 2) // 2))
+
+    def kernel_energy(self, kernel: Tensor) -> Tensor:
+        return tf.reduce_sum(tf.square(kernel), axis=[2, 3])
+
+
+def _like(weight: Tensor, x: Tensor) -> Tensor:
+    """The weight in the precision of `x`: float32 variables take part in a mixed-precision step."""
+    return weight if weight.dtype == x.dtype else tf.cast(weight, x.dtype)
+
+
+def _pad(x: Tensor, padding: Padding) -> Tensor:
+    before, after = padding
+    if before == after == 0:
+        return x
+    both = [max(before, 0), max(after, 0)]
+    x = tf.pad(x, [[0, 0], both, both, [0, 0]])
+    first, last = max(-before, 0), -max(-after, 0) or None
+    return x[:, first:last, first:last, :]

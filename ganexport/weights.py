@@ -1,0 +1,118 @@
+"""Canonical tensors: float32 arrays by name, in one `.safetensors` file, with an exact-cover check."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ganexport.errors import CheckpointError, OutputExistsError, WeightsError
+
+__all__ = [
+    "Tensors",
+    "atomic_path",
+    "check_cover",
+    "file_sha256",
+    "hash_tensors",
+    "read_tensors",
+    "write_tensors",
+]
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+def read_tensors(path: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
+    """All tensors of a `.safetensors` file, and the strings of its header.
+
+    Raises:
+        CheckpointError: The file is missing, cut short or no safetensors file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist") from None
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{path} is not a complete safetensors file: {error}") from None
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str], *, force: bool = True
+) -> None:
+    """Write a `.safetensors` file whole or not at all; equal contents give equal bytes.
+
+    Raises:
+        OutputExistsError: The file exists and `force` is false.
+    """
+    with atomic_path(path, force=force) as temporary:
+        # One metadata entry: the library writes more of them in no fixed order.
+        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary, dict(metadata))
+
+
+def check_cover(tensors: Mapping[str, NDArray[np.generic]], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that `tensors` are exactly those of `shapes`.
+
+    Raises:
+        WeightsError: Names every tensor that is missing, left over, mis-shaped or not finite float32.
+    """
+    problems = [f"missing {name} {list(shapes[name])}" for name in shapes if name not in tensors]
+    problems += [f"unused {name} {list(t.shape)}" for name, t in tensors.items() if name not in shapes]
+    for name, shape in shapes.items():
+        if name not in tensors:
+            continue
+        tensor = tensors[name]
+        if tensor.shape != shape:
+            problems.append(f"{name} is {list(tensor.shape)}, expected {list(shape)}")
+        elif tensor.dtype != np.float32:
+            problems.append(f"{name} is {tensor.dtype}, expected float32")
+        elif not np.isfinite(tensor).all():
+            problems.append(f"{name} holds values that are not finite")
+    if problems:
+        raise WeightsError("the tensors do not fit the generator: " + "; ".join(problems))
+
+
+def hash_tensors(tensors: Mapping[str, NDArray[np.generic]]) -> str:
+    """SHA-256 of names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {tensor.dtype.str} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.data)
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic_path(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """A temporary file beside `path` that becomes `path` when the block ends well, and vanishes otherwise.
+
+    Raises:
+        OutputExistsError: `path` exists and `force` is false.
+    """
+    if path.exists() and not force:
+        raise OutputExistsError(f"{path} exists; choose another name or pass --force to replace it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+"""Command line of the trainer: `python -m train run PRESET`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from ganexport.errors import GanExportError, UserError
+from train.config import PRESETS, Config, preset
+
+__all__ = ["main"]
+
+EXAMPLES = """examples:
+  python -m train run digits                          train the digits in runs/digits; run it again to go on
+  python -m train run digits --kimg 100 --out runs/d  a shorter run in another folder
+  python -m train run digits --data photos.zip --resolution 64 --channels 64,64,48,32,16 --d-channels 64,64,48,32,16
+  ganexport convert runs/digits/generators/kimg000600.0.safetensors -o digits/
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = vars(_parser().parse_args(arguments))
+    debug, name, out = options.pop("debug"), options.pop("preset"), options.pop("out")
+    options.pop("verb")
+    try:
+        config = dataclasses.replace(preset(name), **{k: v for k, v in options.items() if v is not None})
+        from train.loop import train
+
+        print(f"Generator: {train(config, out or Path('runs') / name)}")
+    except GanExportError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UserError) else 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m train", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser(
+        "run",
+        help="train a preset, or go on with it",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("preset", choices=sorted(PRESETS), help="where the fields below start from")
+    run.add_argument("--out", type=Path, help="folder of the run (default: runs/PRESET)")
+    run.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    meanings = _meanings()
+    for field in dataclasses.fields(Config):
+        flag, text = f"--{field.name.replace('_', '-')}", f"{meanings[field.name]} (default: {field.default})"
+        if isinstance(field.default, bool):
+            run.add_argument(flag, action=argparse.BooleanOptionalAction, help=text, default=None)
+        else:
+            run.add_argument(flag, type=_reader(field.default), help=text, metavar="VALUE")
+    return parser
+
+
+def _reader(default: Any) -> Any:
+    if isinstance(default, tuple):
+
+        def numbers(text: str) -> tuple[int, ...]:
+            return tuple(int(part) for part in text.split(","))
+
+        return numbers
+    return type(default)
+
+
+def _meanings() -> dict[str, str]:
+    """What the docstring of `Config` says of each field."""
+    text = (Config.__doc__ or "").split("Attributes:")[1]
+    pairs = [line.strip().split(": ", 1) for line in text.splitlines() if ": " in line]
+    return {name: meaning.rstrip(".") for name, meaning in pairs}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""`Config`: everything that decides a training run, and the presets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganexport.architectures.stylegan2 import Spec
+from ganexport.errors import OptionError
+
+__all__ = ["PRESETS", "Config", "preset"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training run. Every field can be set on the command line.
+
+    Attributes:
+        data: What to learn from: a built-in set's name, an `.npz`, a folder or zip of pictures, or `keras:NAME`.
+        resolution: Height and width in pixels: 4, 8, 16, …
+        held_out: Pictures kept from training, to measure against.
+        z_dim: Length of z.
+        w_dim: Length of w, and width of the mapping network.
+        mapping_layers: Dense layers of the mapping network.
+        channels: Feature maps of each block from 4×4 up, in the generator.
+        d_channels: The same in the discriminator.
+        mirror: Whether a picture and its mirror image count as equally real.
+        kimg: Length of the run, in thousands of real pictures shown.
+        batch: Pictures in a step, over all devices.
+        group: Pictures that minibatch stddev compares; they share a label.
+        g_lr: Adam's learning rate for the generator.
+        d_lr: Adam's learning rate for the discriminator.
+        beta2: Adam's second-moment decay; the first is 0.
+        r1_gamma: Weight of the R1 penalty.
+        r1_interval: Steps between two R1 penalties, each scaled up accordingly.
+        style_mixing: Share of pictures drawn from two z.
+        ema_kimg: Half-life of the averaged generator, in thousands of pictures.
+        ema_rampup: The half-life is at most this share of the run so far.
+        w_avg_beta: Decay of the running mean of w, per step.
+        snapshot_kimg: Distance of two snapshots.
+        metrics_kimg: Distance of two measurements; 0 for none.
+        keep_snapshots: How many resumable snapshots stay on disk.
+        seed: Of every random stream.
+        deterministic: Whether TensorFlow must repeat its sums in one order (slower).
+        mixed_precision: Whether the large layers run in bfloat16.
+    """
+
+    data: str = "mnist10k"
+    resolution: int = 32
+    held_out: int = 2000
+    z_dim: int = 64
+    w_dim: int = 64
+    mapping_layers: int = 4
+    channels: tuple[int, ...] = (64, 64, 48, 32)
+    d_channels: tuple[int, ...] = (64, 64, 48, 32)
+    mirror: bool = False
+    kimg: float = 600.0
+    batch: int = 32
+    group: int = 4
+    g_lr: float = 0.002
+    d_lr: float = 0.002
+    beta2: float = 0.99
+    r1_gamma: float = 0.2
+    r1_interval: int = 16
+    style_mixing: float = 0.5
+    ema_kimg: float = 10.0
+    ema_rampup: float = 0.05
+    w_avg_beta: float = 0.998
+    snapshot_kimg: float = 10.0
+    metrics_kimg: float = 40.0
+    keep_snapshots: int = 2
+    seed: int = 0
+    deterministic: bool = False
+    mixed_precision: bool = False
+
+    def __post_init__(self) -> None:
+        positive = ("z_dim", "w_dim", "mapping_layers", "batch", "group", "r1_interval", "keep_snapshots")
+        for name in positive:
+            if getattr(self, name) < 1:
+                raise OptionError(f"--{name.replace('_', '-')} must be at least 1, found {getattr(self, name)}")
+        for name in ("kimg", "snapshot_kimg", "g_lr", "d_lr", "ema_kimg"):
+            if not getattr(self, name) > 0:
+                raise OptionError(f"--{name.replace('_', '-')} must be above 0, found {getattr(self, name)}")
+        if self.batch % self.group:
+            raise OptionError(f"--batch {self.batch} must be a multiple of --group {self.group}")
+        if len(self.channels) != len(self.d_channels):
+            raise OptionError(f"--channels {self.channels} and --d-channels {self.d_channels} differ in length")
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.step_at(self.kimg)
+
+    def step_at(self, kimg: float) -> int:
+        """The step that ends nearest to `kimg`, at least 1."""
+        return max(1, round(kimg * 1000 / self.batch))
+
+    def spec(self, image_channels: int, c_dim: int) -> Spec:
+        """The generator that this run trains."""
+        return Spec(
+            resolution=self.resolution,
+            image_channels=image_channels,
+            z_dim=self.z_dim,
+            c_dim=c_dim,
+            w_dim=self.w_dim,
+            channels=self.channels,
+            mapping_layers=self.mapping_layers,
+            mapping_width=self.w_dim,
+            embed_dim=self.w_dim if c_dim else 0,
+        )
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> Config:
+        """Read what `write` wrote."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+PRESETS = {
+    "digits": Config(),
+    "digits-tiny": Config(
+        resolution=16,
+        z_dim=16,
+        w_dim=16,
+        mapping_layers=2,
+        channels=(8, 8, 8),
+        d_channels=(8, 8, 8),
+        kimg=0.512,
+        batch=16,
+        snapshot_kimg=0.128,
+        metrics_kimg=0.0,
+        deterministic=True,
+    ),
+}
+
+
+def preset(name: str) -> Config:
+    """A preset by name.
+
+    Raises:
+        OptionError: No preset of that name.
+    """
+    if name not in PRESETS:
+        raise OptionError(f"unknown preset {name!r}; choose from {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,102 @@
+"""The residual discriminator of StyleGAN2, with minibatch standard deviation and label projection.
+
+Maps are [N, H, W, C]; kernels are [kh, kw, I, O].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ganexport.ops.protocol import fir_taps
+from train.equalized import Parameter
+
+__all__ = ["discriminate", "discriminator_parameters", "minibatch_stddev"]
+
+Tensor = Any
+FIR = (1.0, 3.0, 3.0, 1.0)
+SLOPE, GAIN = 0.2, math.sqrt(2.0)
+
+
+def discriminator_parameters(channels: Sequence[int], image_channels: int, c_dim: int) -> dict[str, Parameter]:
+    """Parameters by name; `channels` run from 4×4 up to the full resolution, as in the generator."""
+    shapes: dict[str, tuple[int, ...]] = {"fromrgb.weight": (1, 1, image_channels, channels[-1])}
+    shapes["fromrgb.bias"] = (channels[-1],)
+    for i in range(len(channels) - 1, 0, -1):
+        block, into, out = f"b{4 << i}", channels[i], channels[i - 1]
+        shapes[f"{block}.conv0.weight"], shapes[f"{block}.conv0.bias"] = (3, 3, into, into), (into,)
+        shapes[f"{block}.conv1.weight"], shapes[f"{block}.conv1.bias"] = (3, 3, into, out), (out,)
+        shapes[f"{block}.skip.weight"] = (1, 1, into, out)
+    width = channels[0]
+    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + 1, width), (width,)
+    shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
+    shapes["out.weight"], shapes["out.bias"] = (width, 1), (1,)
+    if c_dim:
+        shapes["label.weight"] = (c_dim, width)
+    return {name: _parameter(name, shape) for name, shape in shapes.items()}
+
+
+def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
+    if name.endswith(".bias"):
+        return Parameter(shape, initial=0.0)
+    if name == "label.weight":
+        return Parameter(shape)
+    return Parameter(shape, gain=1.0 / math.sqrt(math.prod(shape[:-1])))
+
+
+def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor | None, group: int) -> Tensor:
+    """Images [N, H, W, C] and one-hot labels [N, c_dim] -> logits [N] float32.
+
+    Source: Karras et al. 2020 (StyleGAN2), figure 7; labels by projection (Miyato and Koyama 2018).
+    """
+
+    def bias(name: str) -> Tensor:
+        return tf.cast(weights[name], images.dtype)
+
+    def conv(x: Tensor, name: str, stride: int = 1, padding: str = "SAME") -> Tensor:
+        return tf.nn.conv2d(x, tf.cast(weights[name], x.dtype), stride, padding)
+
+    def activate(x: Tensor, name: str) -> Tensor:
+        return tf.nn.leaky_relu(x + bias(name), SLOPE) * GAIN
+
+    x = activate(conv(images, "fromrgb.weight"), "fromrgb.bias")
+    while x.shape[1] > 4:
+        block = f"b{x.shape[1]}"
+        shortcut = conv(_blur(x, (1, 1), stride=2), f"{block}.skip.weight")
+        x = activate(conv(x, f"{block}.conv0.weight"), f"{block}.conv0.bias")
+        x = conv(_blur(x, (2, 2)), f"{block}.conv1.weight", stride=2, padding="VALID")
+        x = (activate(x, f"{block}.conv1.bias") + shortcut) * math.sqrt(0.5)  # [N, H/2, W/2, C']
+    x = tf.concat([x, minibatch_stddev(x, group)], axis=-1)  # [N, 4, 4, C + 1]
+    x = activate(conv(x, "b4.conv.weight"), "b4.conv.bias")
+    x = tf.reshape(x, [-1, math.prod(x.shape[1:])])  # [N, 16 C]
+    x = activate(tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)), "b4.fc.bias")
+    x = tf.cast(x, tf.float32)
+    logits = tf.matmul(x, weights["out.weight"]) + weights["out.bias"]
+    if labels is not None:
+        embedded = tf.matmul(labels, weights["label.weight"])  # [N, C]
+        logits += tf.reduce_sum(x * embedded, axis=1, keepdims=True) / math.sqrt(x.shape[1])
+    return logits[:, 0]
+
+
+def minibatch_stddev(x: Tensor, group: int) -> Tensor:
+    """One map [N, H, W, 1]: how much a group of `group` consecutive pictures differ, averaged over everything.
+
+    Source: Karras et al. 2018, section 3. The pictures of a group must share a label: over mixed labels the
+    statistic is satisfied by one picture per class.
+    """
+    n, h, w, c = tf.shape(x)[0], *x.shape[1:]
+    grouped = tf.reshape(x, [-1, group, h, w, c])  # [N/G, G, H, W, C]
+    variance = tf.math.reduce_variance(grouped, axis=1)
+    stddev = tf.reduce_mean(tf.sqrt(variance + tf.constant(1e-8, x.dtype)), axis=[1, 2, 3])  # [N/G]
+    return tf.ones([n, h, w, 1], x.dtype) * tf.repeat(stddev, group)[:, None, None, None]
+
+
+def _blur(x: Tensor, padding: tuple[int, int], stride: int = 1) -> Tensor:
+    """The resample filter in every channel, and every `stride`-th pixel of the result."""
+    taps = tf.constant(np.tile(fir_taps(FIR)[:, :, None, None], (1, 1, x.shape[-1], 1)), x.dtype)
+    x = tf.pad(x, [[0, 0], padding, padding, [0, 0]])
+    return tf.nn.depthwise_conv2d(x, taps, [1, stride, stride, 1], "VALID")

@@ -1,0 +1,166 @@
+"""The training loop: data, steps, snapshots, samples, measurements; resumable at any moment."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from ganexport.weights import atomic_path
+from train.config import Config
+from train.data import Dataset, Sampler, load_dataset, split
+from train.devices import prepare
+from train.progress import Progress
+from train.sampling import make_generate, picture_grid, to_generator
+from train.snapshot import RunFolder
+from train.state import State
+from train.step import make_step
+
+__all__ = ["train"]
+
+LOG_INTERVAL = 16
+"""Steps between two readings of the losses; reading them each step would wait for the device."""
+
+
+def train(config: Config, out: Path, say: Callable[[str], None] = print) -> Path:
+    """Train, or go on with, the run in `out`.
+
+    Returns:
+        The canonical checkpoint of the averaged generator at the end, or where Ctrl-C stopped the run.
+
+    Raises:
+        OptionError: `out` holds another run, or the configuration makes no sense for the data.
+        DataError: The training set cannot be read.
+    """
+    data, held_out = split(load_dataset(config.data, resolution=config.resolution), config.held_out, 0)
+    folder = RunFolder(out)
+    folder.begin(config)
+    strategy, device = prepare(config.seed, deterministic=config.deterministic)
+    say(f"{device}; {len(data)} pictures of {data.name}, {data.resolution}×{data.resolution}")
+    with strategy.scope():
+        state = State(config, data.channels, data.c_dim)
+        if (tensors := folder.latest()) is not None:
+            state.restore(tensors)
+            say(f"Going on from {state.step * config.batch / 1000:.1f} kimg")
+        run = _Run(config, folder, state, data, held_out, strategy)
+        with _interruptible() as interrupted:
+            run.until(config.steps, interrupted)
+    if interrupted():
+        say(f"Stopped and saved at {state.step * config.batch / 1000:.1f} kimg; the same command goes on from there")
+    return folder.latest_generator()
+
+
+class _Run:
+    """What a run needs at hand."""
+
+    def __init__(
+        self, config: Config, folder: RunFolder, state: State, data: Dataset, held_out: Dataset, strategy: Any
+    ) -> None:
+        self.config, self.folder, self.state = config, folder, state
+        self.data, self.held_out, self.strategy = data, held_out, strategy
+        self.generate = make_generate(state)
+        self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
+        self.sampler = Sampler(
+            data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror
+        )
+
+    @property
+    def kimg(self) -> float:
+        """Thousands of real pictures shown so far."""
+        return self.state.step * self.config.batch / 1000
+
+    def until(self, steps: int, interrupted: Callable[[], bool]) -> None:
+        """Train up to step `steps`, or until interrupted; snapshot on the way and at the end."""
+        config, state = self.config, self.state
+        step_fn = make_step(config, state)
+        plain, with_r1 = step_fn(False), step_fn(True)
+        snapshot, metrics = config.step_at(config.snapshot_kimg), config.step_at(config.metrics_kimg)
+        with Progress(self.kimg, steps * config.batch / 1000) as progress:
+            while state.step < steps and not interrupted():
+                images, one_hot = self._batch(state.step)
+                step = with_r1 if state.step % config.r1_interval == 0 else plain
+                logs = step(images, one_hot, tf.constant(state.step, tf.int32))
+                state.step += 1
+                if state.step % LOG_INTERVAL == 0 or state.step == steps:
+                    losses = {name: float(value) for name, value in logs.items()}
+                    progress.update(self.kimg, losses)
+                    self._scalars({f"train/{k}": v for k, v in losses.items()} | {"train/rate": progress.rate})
+                if config.metrics_kimg and (state.step % metrics == 0 or state.step == steps):
+                    self.measure()
+                if state.step % snapshot == 0 or state.step == steps:
+                    self.save()
+        if state.step not in self.folder.snapshot_steps():
+            self.save()
+
+    def _batch(self, step: int) -> tuple[Any, Any]:
+        images, labels = self.sampler.sample(step)
+        one_hot = np.zeros((len(images), self.data.c_dim), np.float32)
+        if labels is not None:
+            one_hot[np.arange(len(images)), labels] = 1.0
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return tf.constant(images), tf.constant(one_hot)
+        per_replica = self.config.batch // replicas
+
+        def share(array: Any) -> Any:
+            return self.strategy.experimental_distribute_values_from_function(
+                lambda context: tf.constant(
+                    array[context.replica_id_in_sync_group * per_replica :][:per_replica]
+                )
+            )
+
+        return share(images), share(one_hot)
+
+    def save(self) -> None:
+        """Write the sample grid and the canonical generator, and last the snapshot that makes them final."""
+        name = f"kimg{self.kimg:08.1f}"
+        to_generator(self.config, self.state, self.data).save(self.folder.generators / f"{name}.safetensors")
+        grid = picture_grid(self.generate, self.config.z_dim, self.data.c_dim)
+        with atomic_path(self.folder.samples / f"{name}.png", force=True) as temporary:
+            Image.fromarray(grid.squeeze()).save(temporary, format="png")
+        with self.writer.as_default(step=self.state.step):
+            tf.summary.image("samples", grid[None])
+        self.writer.flush()
+        self.folder.save(self.state.tensors(), self.config.keep_snapshots)
+
+    def measure(self) -> None:
+        """Measure the averaged generator against the held-out pictures."""
+        from train.metrics import measure
+
+        started = time.monotonic()
+        figures = measure(self.generate, self.state.spec.z_dim, self.data, self.held_out, self.folder.root)
+        record = {"kimg": self.kimg, "seconds": round(time.monotonic() - started, 1), **figures}
+        self.folder.log_metrics(record)
+        self._scalars({f"metrics/{k}": v for k, v in figures.items() if isinstance(v, float)})
+
+    def _scalars(self, values: dict[str, float]) -> None:
+        with self.writer.as_default(step=self.state.step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C or SIGTERM asks the loop to stop after its step; the second stops at once."""
+    asked = False
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    previous = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, old in previous.items():
+            signal.signal(number, old)

@@ -1,0 +1,40 @@
+"""Losses on logits, each the mean over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["discriminator_loss", "generator_loss", "r1_penalty"]
+
+Tensor = Any
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Logistic loss: softplus(D(fake)) + softplus(−D(real)).
+
+    Source: Goodfellow et al. 2014, equation 1.
+    """
+    return tf.reduce_mean(tf.nn.softplus(fake_logits)) + tf.reduce_mean(tf.nn.softplus(-real_logits))
+
+
+def generator_loss(fake_logits: Tensor) -> Tensor:
+    """Non-saturating logistic loss: softplus(−D(fake)).
+
+    Source: Goodfellow et al. 2014, section 3.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """½ · mean over the batch of ‖∂D/∂image‖², to be scaled by gamma.
+
+    Source: Mescheder et al. 2018, equation 9.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(discriminator(images))
+    gradient = tape.gradient(total, images)
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=[1, 2, 3]))

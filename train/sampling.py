@@ -1,0 +1,86 @@
+"""Pictures from the averaged generator of a run, and the canonical generator itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ganexport.architectures import stylegan2
+from ganexport.generator import Generator, Provenance
+from ganexport.ops.tensorflow_ops import TensorFlowOps
+from ganexport.weights import hash_tensors
+from train.config import Config
+from train.data import Dataset
+from train.equalized import fold
+from train.state import State
+
+__all__ = ["GenerateFn", "make_generate", "picture_grid", "to_generator"]
+
+GenerateFn = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[np.uint8]]
+"""(z [N, z_dim], labels [N] or None) -> pictures uint8 [N, H, W, C], at psi 1."""
+
+Tensor = Any
+
+
+def make_generate(state: State, batch: int = 64) -> GenerateFn:
+    """A function that draws with the averaged generator as it is when called."""
+    spec = state.spec
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def draw(z: Tensor, c: Tensor) -> Tensor:
+        weights, ops = fold(state.g_ema, state.g_parameters), TensorFlowOps()
+        count = tf.shape(z)[0]
+        psi = tf.ones([count, spec.num_ws])
+        ws = stylegan2.mapping(ops, weights, spec, z, c if spec.c_dim else None, psi)["ws"]
+        image = stylegan2.synthesis(ops, weights, spec, ws, tf.ones([count]))["image"]
+        return tf.cast(tf.floor(tf.clip_by_value((image + 1.0) * 127.5 + 0.5, 0.0, 255.0)), tf.uint8)
+
+    def generate(z: NDArray[np.float32], labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:
+        one_hot = np.zeros((len(z), spec.c_dim), np.float32)
+        if labels is not None and spec.c_dim:
+            one_hot[np.arange(len(z)), labels] = 1.0
+        parts = [
+            draw(tf.constant(z[i : i + batch]), tf.constant(one_hot[i : i + batch])).numpy()
+            for i in range(0, len(z), batch)
+        ]
+        return np.concatenate(parts)
+
+    return generate
+
+
+def picture_grid(generate: GenerateFn, z_dim: int, c_dim: int, columns: int = 12) -> NDArray[np.uint8]:
+    """One picture [H', W', C]: a row a class (at most 10), a column a fixed z; without classes, 8 rows."""
+    rows = min(c_dim, 10) or 8
+    z = np.random.RandomState(0).randn(columns, z_dim).astype(np.float32)
+    if c_dim:
+        z, labels = np.tile(z, (rows, 1)), np.repeat(np.arange(rows), columns)
+    else:
+        z, labels = np.random.RandomState(0).randn(rows * columns, z_dim).astype(np.float32), None
+    pictures = generate(z, labels)  # [rows · columns, H, W, C]
+    _, h, w, channels = pictures.shape
+    tiled = pictures.reshape(rows, columns, h, w, channels).transpose(0, 2, 1, 3, 4)
+    return tiled.reshape(rows * h, columns * w, channels)
+
+
+def to_generator(config: Config, state: State, data: Dataset) -> Generator:
+    """The averaged generator in canonical form."""
+    values = {name: v.numpy() for name, v in state.g_ema.items()}
+    weights = {k: np.asarray(v, np.float32) for k, v in fold(values, state.g_parameters).items()}
+    provenance = Provenance(
+        source_format="ganexport training",
+        source_sha256=None,
+        weights_sha256=hash_tensors(weights),
+        importer="train",
+        licence=f"trained on: {data.licence or data.name}",
+        training={"kimg": state.step * config.batch / 1000, "config": _plain(config)},
+    )
+    return Generator(state.spec, weights, provenance, data.label_names)
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(config).items()}

@@ -1,0 +1,86 @@
+"""`State`: every tensor that a run changes, by name, so that a snapshot is the whole of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ganexport.errors import CheckpointError
+from train.config import Config
+from train.discriminators import discriminator_parameters
+from train.equalized import Parameter, generator_parameters, initial_value
+
+__all__ = ["State"]
+
+Tensor = Any
+
+
+class State:
+    """Parameters of the generator, its average and the discriminator; both optimisers; the step.
+
+    Random streams are keyed by the seed and the step, so they have no state of their own.
+    """
+
+    def __init__(self, config: Config, image_channels: int, c_dim: int) -> None:
+        self.spec = config.spec(image_channels, c_dim)
+        self.g_parameters = generator_parameters(self.spec)
+        self.d_parameters = discriminator_parameters(config.d_channels, image_channels, c_dim)
+        self.g = _variables(self.g_parameters, config.seed)
+        self.g_ema = {name: _variable(v.numpy(), trainable=False) for name, v in self.g.items()}
+        self.d = _variables(self.d_parameters, config.seed + 1)
+        self.g_trainable = [v for name, v in self.g.items() if self.g_parameters[name].trainable]
+        self.d_trainable = list(self.d.values())
+        self.g_optimizer = _adam(config.g_lr, config.beta2, self.g_trainable)
+        self.d_optimizer = _adam(config.d_lr, config.beta2, self.d_trainable)
+        self.step = 0
+
+    def _named(self) -> dict[str, Tensor]:
+        named: dict[str, Tensor] = {}
+        for prefix, variables in (("g", self.g), ("g_ema", self.g_ema), ("d", self.d)):
+            named |= {f"{prefix}.{name}": v for name, v in variables.items()}
+        for prefix, optimizer in (("g_adam", self.g_optimizer), ("d_adam", self.d_optimizer)):
+            named |= {f"{prefix}.{i:03d}": v for i, v in enumerate(optimizer.variables)}
+        return named
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """A copy of everything, by name."""
+        return {name: np.asarray(v.numpy()) for name, v in self._named().items()} | {
+            "step": np.asarray(self.step, dtype=np.int64)
+        }
+
+    def restore(self, tensors: dict[str, NDArray[np.generic]]) -> None:
+        """Take everything from what `tensors` gave.
+
+        Raises:
+            CheckpointError: The snapshot belongs to another configuration.
+        """
+        named = self._named()
+        if missing := sorted(({"step"} | named.keys()) ^ tensors.keys()):
+            raise CheckpointError(f"the snapshot belongs to another configuration: {', '.join(missing[:5])} …")
+        for name, variable in named.items():
+            if tuple(variable.shape) != tensors[name].shape:
+                raise CheckpointError(
+                    f"the snapshot belongs to another configuration: {name} is {list(tensors[name].shape)}, "
+                    f"expected {list(variable.shape)}"
+                )
+            variable.assign(tensors[name])
+        self.step = int(tensors["step"])
+
+
+def _variables(parameters: dict[str, Parameter], seed: int) -> dict[str, Tensor]:
+    return {
+        name: _variable(initial_value(name, p, seed), trainable=p.trainable) for name, p in parameters.items()
+    }
+
+
+def _variable(value: NDArray[np.float32], *, trainable: bool) -> Tensor:
+    return tf.Variable(value, trainable=trainable, aggregation=tf.VariableAggregation.MEAN)
+
+
+def _adam(learning_rate: float, beta2: float, variables: list[Tensor]) -> Tensor:
+    optimizer = tf.keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=beta2, epsilon=1e-8)
+    optimizer.build(variables)
+    return optimizer
