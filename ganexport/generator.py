@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganexport.architectures import spec_from_json, weight_shapes
-from ganexport.errors import CheckpointError, SpecError
+from ganexport.errors import CheckpointError, OptionError, SpecError
 from ganexport.spec import GeneratorSpec, Provenance, explain
 from ganexport.weights import Tensors, check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
 
-__all__ = ["Generator", "Provenance", "load"]
+__all__ = ["Generator", "Provenance", "load", "with_labels"]
 
 METADATA_KEY = "ganexport"
 FORMAT_VERSION = 1
@@ -107,3 +107,17 @@ def _header(path: Path, text: str) -> dict[str, Any]:
         raise CheckpointError(f"{path} has checkpoint version {version!r}; this ganexport reads {FORMAT_VERSION}")
     assert isinstance(header, dict)
     return header
+
+
+def with_labels(generator: Generator, path: Path) -> Generator:
+    """The same generator with the class names of a text file, one a line.
+
+    Raises:
+        OptionError: The file cannot be read.
+        SpecError: There are not as many names as classes.
+    """
+    try:
+        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"cannot read the class names in {path}: {error}") from None
+    return Generator(generator.spec, generator.weights, generator.provenance, tuple(names))

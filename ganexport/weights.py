@@ -53,8 +53,8 @@ def write_tensors(
         OutputExistsError: The file exists and `force` is false.
     """
     with atomic_path(path, force=force) as temporary:
-        # One metadata entry: the library writes more of them in no fixed order.
-        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, temporary, dict(metadata))
+        # `require` and not `ascontiguousarray`, which turns a scalar into a list of one.
+        save_file({k: np.require(v, requirements="C") for k, v in tensors.items()}, temporary, dict(metadata))
 
 
 def check_cover(tensors: Mapping[str, NDArray[np.generic]], shapes: Mapping[str, tuple[int, ...]]) -> None:

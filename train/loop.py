@@ -18,6 +18,7 @@ from ganexport.weights import atomic_path
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import prepare
+from train.metrics.measure import measure
 from train.progress import Progress
 from train.sampling import make_generate, picture_grid, to_generator
 from train.snapshot import RunFolder
@@ -83,6 +84,7 @@ class _Run:
         step_fn = make_step(config, state)
         plain, with_r1 = step_fn(False), step_fn(True)
         snapshot, metrics = config.step_at(config.snapshot_kimg), config.step_at(config.metrics_kimg)
+        measured = config.metrics_kimg > 0 and self.data.c_dim > 0
         with Progress(self.kimg, steps * config.batch / 1000) as progress:
             while state.step < steps and not interrupted():
                 images, one_hot = self._batch(state.step)
@@ -93,7 +95,7 @@ class _Run:
                     losses = {name: float(value) for name, value in logs.items()}
                     progress.update(self.kimg, losses)
                     self._scalars({f"train/{k}": v for k, v in losses.items()} | {"train/rate": progress.rate})
-                if config.metrics_kimg and (state.step % metrics == 0 or state.step == steps):
+                if measured and (state.step % metrics == 0 or state.step == steps):
                     self.measure()
                 if state.step % snapshot == 0 or state.step == steps:
                     self.save()
@@ -133,10 +135,9 @@ class _Run:
 
     def measure(self) -> None:
         """Measure the averaged generator against the held-out pictures."""
-        from train.metrics import measure
-
         started = time.monotonic()
-        figures = measure(self.generate, self.state.spec.z_dim, self.data, self.held_out, self.folder.root)
+        cache = self.folder.root / "classifier"
+        figures = measure(self.generate, self.state.spec.z_dim, self.data, self.held_out, cache)
         record = {"kimg": self.kimg, "seconds": round(time.monotonic() - started, 1), **figures}
         self.folder.log_metrics(record)
         self._scalars({f"metrics/{k}": v for k, v in figures.items() if isinstance(v, float)})

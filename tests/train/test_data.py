@@ -60,7 +60,10 @@ def test_embedded_digits_in_colour_and_small() -> None:
 def test_npz_keeps_labels_and_their_names(tmp_path: Path) -> None:
     path = tmp_path / "set.npz"
     np.savez(
-        path, images=np.zeros((3, 8, 8, 3), np.uint8), labels=np.uint8([1, 0, 1]), label_names=["a", "b", "c"]
+        path,
+        images=np.zeros((3, 8, 8, 3), np.uint8),
+        labels=np.array([1, 0, 1], np.uint8),
+        label_names=["a", "b", "c"],
     )
     data = load_dataset(str(path), resolution=8)
     assert (data.c_dim, data.channels, data.resolution) == (3, 3, 8)

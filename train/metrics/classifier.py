@@ -41,15 +41,21 @@ class Recipe:
         epochs: Passes over the training pictures.
         batch: Pictures in a step.
         rate: Adam's learning rate at its highest; it rises for a tenth of the run and falls to 0.
-        shift: Pictures are moved by up to this many pixels at 32×32, in proportion at other sizes.
+        shift: Pictures are moved by up to this share of their side,
+        turn: turned by up to this many radians,
+        scale: stretched by up to this share along each axis,
+        shear: and slanted by up to this many pixels a pixel.
         dropout: Share of inputs of the penultimate layer that are dropped.
-        seed: Of weights, order, shifts and dropout.
+        seed: Of weights, order, movements and dropout.
     """
 
     epochs: int = 12
     batch: int = 64
     rate: float = 0.003
-    shift: int = 2
+    shift: float = 0.0625
+    turn: float = 0.2
+    scale: float = 0.12
+    shear: float = 0.1
     dropout: float = 0.3
     seed: int = 0
 
@@ -134,8 +140,8 @@ def train_classifier(
     total = max(1, recipe.epochs * (len(training) // min(recipe.batch, len(training))))
     variables = {k: tf.Variable(v) for k, v in _initial(training, recipe.seed).items()}
     step = _compiled_step(variables, recipe, total)
-    for done, (images, labels) in enumerate(_batches(training, recipe, total)):
-        loss = step(tf.constant(images), tf.constant(labels), tf.constant(done))
+    for done, batch in enumerate(_batches(training, recipe, total)):
+        loss = step(*(tf.constant(part) for part in batch), tf.constant(done))
         if (done + 1) % max(1, total // 6) == 0:
             report(f"classifier: step {done + 1} of {total}, loss {float(loss):.4f}")
     trained = Classifier({k: v.numpy() for k, v in variables.items()}, 0.0)
@@ -145,7 +151,7 @@ def train_classifier(
 
 
 def _initial(dataset: Dataset, seed: int) -> Weights:
-    """He-initialised weights: a 3×3 convolution and a halving for each octave down to about 4×4."""
+    """He-initialised weights: a convolution and a halving for each octave down to 4×4 or less."""
     random = np.random.default_rng([seed, 0])
 
     def he(*shape: int) -> NDArray[np.float32]:
@@ -156,8 +162,8 @@ def _initial(dataset: Dataset, seed: int) -> Weights:
     weights: Weights = {}
     channels, block = dataset.channels, 0
     while size > 4 or block == 0:
-        width = (32, 64)[min(block, 1)]
-        weights[f"conv{block}.weight"] = he(3, 3, channels, width)
+        width, taps = (32, 64, 128)[min(block, 2)], 3 if block else 5
+        weights[f"conv{block}.weight"] = he(taps, taps, channels, width)
         weights[f"conv{block}.bias"] = np.zeros(width, np.float32)
         channels, block, size = width, block + 1, -(-size // 2)
     weights["features.weight"] = he(size * size * channels, FEATURES)
@@ -179,8 +185,8 @@ def _forward(weights: Any, images: Any, drop: Callable[[Any], Any] | None = None
     if shrink > 1:
         x = tf.nn.avg_pool2d(x, shrink, shrink, "SAME")
     for block in range(sum(k.startswith("conv") for k in weights) // 2):
-        x = tf.nn.conv2d(x, weights[f"conv{block}.weight"], 1, "SAME")
-        x = tf.nn.max_pool2d(x, 2, 2, "SAME")  # [N, H/2, W/2, C]
+        x = tf.nn.conv2d(x, weights[f"conv{block}.weight"], 1 if block else 2, "SAME")
+        x = tf.nn.max_pool2d(x, 2, 2, "SAME") if block else x  # [N, H/2, W/2, C]
         x = tf.nn.relu(x + weights[f"conv{block}.bias"])
     x = tf.reshape(x, [-1, weights["features.weight"].shape[0]])  # [N, H·W·C]
     if drop is not None:
@@ -190,7 +196,7 @@ def _forward(weights: Any, images: Any, drop: Callable[[Any], Any] | None = None
 
 
 def _compiled_step(variables: dict[str, Any], recipe: Recipe, total: int) -> Callable[..., Any]:
-    """One step of Adam, compiled: (images, labels, number of the step) to the loss."""
+    """One step of Adam, compiled: (images, labels, movements, number of the step) to the loss."""
     import tensorflow as tf
 
     names = list(variables)
@@ -198,12 +204,21 @@ def _compiled_step(variables: dict[str, Any], recipe: Recipe, total: int) -> Cal
     second = {k: tf.Variable(tf.zeros_like(v)) for k, v in variables.items()}
 
     @tf.function  # type: ignore[untyped-decorator]
-    def step(images: Any, labels: Any, number: Any) -> Any:
+    def step(images: Any, labels: Any, movements: Any, number: Any) -> Any:
+        moved = tf.raw_ops.ImageProjectiveTransformV3(
+            images=images,
+            transforms=movements,
+            output_shape=images.shape[1:3],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="NEAREST",
+        )
+
         def drop(x: Any) -> Any:
             return tf.nn.experimental.stateless_dropout(x, recipe.dropout, seed=[recipe.seed, number])
 
         with tf.GradientTape() as tape:
-            _, logits = _forward(variables, images, drop)
+            _, logits = _forward(variables, moved, drop)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         gradients = tape.gradient(loss, [variables[k] for k in names])
         t = tf.cast(number, tf.float32) + 1.0
@@ -221,28 +236,37 @@ def _compiled_step(variables: dict[str, Any], recipe: Recipe, total: int) -> Cal
 
 def _batches(
     dataset: Dataset, recipe: Recipe, total: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Shuffled and shifted batches: float32 [B, R, R, C], int64 [B]."""
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]]:
+    """Shuffled batches: pictures float32 [B, R, R, C], labels int64 [B], movements float32 [B, 8]."""
     assert dataset.labels is not None
     random = np.random.default_rng([recipe.seed, 1])
-    shift = -(-recipe.shift * dataset.resolution // 32)
     batch, order = min(recipe.batch, len(dataset)), np.arange(0)
     for _ in range(total):
         if len(order) < batch:
             order = random.permutation(len(dataset))
         index, order = order[:batch], order[batch:]
-        yield to_float(_shifted(dataset.images[index], shift, random)), dataset.labels[index]
+        movements = _movements(random, recipe, batch, dataset.resolution)
+        yield to_float(dataset.images[index]), dataset.labels[index], movements
 
 
-def _shifted(images: NDArray[np.uint8], by: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Move each picture by up to `by` pixels each way; its edge is repeated. [N, R, R, C]."""
-    size = images.shape[1]
-    padded = np.pad(images, ((0, 0), (by, by), (by, by), (0, 0)), mode="edge")
-    top, left = random.integers(0, 2 * by + 1, (2, len(images)))
-    span = np.arange(size)
-    rows, columns = (top[:, None] + span)[:, :, None], (left[:, None] + span)[:, None, :]
-    moved = padded[np.arange(len(images))[:, None, None], rows, columns]  # [N, R, R, C]
-    return np.asarray(moved, np.uint8)
+def _movements(
+    random: np.random.Generator, recipe: Recipe, count: int, resolution: int
+) -> NDArray[np.float32]:
+    """Random affine maps about the centre, as TensorFlow's projective transforms [count, 8]."""
+    angle = random.uniform(-recipe.turn, recipe.turn, count)
+    scale = np.exp(random.uniform(-recipe.scale, recipe.scale, (2, count)))
+    shear = random.uniform(-recipe.shear, recipe.shear, count)
+    shift = random.uniform(-recipe.shift, recipe.shift, (2, count)) * resolution
+    xx, xy = np.cos(angle) * scale[0], -np.sin(angle) * scale[0] + shear
+    yx, yy = np.sin(angle) * scale[1], np.cos(angle) * scale[1]
+    centre = (resolution - 1) / 2
+    zero = np.zeros(count)
+    rows = [
+        *(xx, xy, (1 - xx - xy) * centre + shift[0]),
+        *(yx, yy, (1 - yx - yy) * centre + shift[1]),
+        *(zero, zero),
+    ]
+    return np.stack(rows, axis=1).astype(np.float32)
 
 
 def _key(training: Dataset, held_out: Dataset, recipe: Recipe) -> str:

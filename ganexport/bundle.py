@@ -1,0 +1,141 @@
+"""Open a bundle, check it, and draw with it: what a user of a bundle imports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganexport.errors import BundleError, OptionError
+from ganexport.latents import label_index, one_hot, psi_by_layer, z_from_seeds
+from ganexport.manifest import MANIFEST_NAME, Graph, Graphs, Manifest, read_manifest
+from ganexport.pictures import to_uint8
+from ganexport.runtimes.onnxruntime import OnnxSession
+from ganexport.weights import file_sha256
+
+__all__ = ["Bundle", "check_files", "open_bundle"]
+
+Label = int | str
+
+
+class Bundle:
+    """A bundle, ready to draw through ONNX Runtime.
+
+    Attributes:
+        path: Its folder.
+        manifest: What `ganexport.json` says.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest: Manifest = read_manifest(path)
+
+    def generate(
+        self,
+        seeds: Sequence[int],
+        label: Label | Sequence[Label] | None = None,
+        psi: float | None = None,
+        *,
+        cutoff: int | None = None,
+        noise: Literal["const", "none"] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Draw one picture for each seed.
+
+        Args:
+            seeds: Whole numbers from 0 to 2³² − 1; the same seed is the same picture everywhere.
+            label: Class by index or name, one for all or one for each seed; needed when there are classes.
+            psi: Truncation; the bundle's default without one. Only families with a w space have it.
+            cutoff: Truncate only the first layers.
+            noise: `const` for the stored noise or `none`; the bundle's default without one.
+
+        Returns:
+            Pictures, uint8 [N, H, W, C].
+
+        Raises:
+            OptionError: An argument has no meaning for this generator.
+            BundleError: The bundle has no ONNX target, or its graphs are broken.
+            RuntimeUnavailableError: onnxruntime is not installed.
+        """
+        values = self._inputs(list(seeds), label, psi, cutoff, noise)
+        for session in self._sessions:
+            values |= session.run(values)
+        low, high = self.manifest.spec.image_range
+        return to_uint8(values["image"], (low, high))
+
+    def labels_of(self, label: Label | Sequence[Label] | None, count: int) -> list[int] | None:
+        """Class index of each of `count` pictures; None for a generator without classes."""
+        spec, names = self.manifest.spec, self.manifest.labels
+        if spec.c_dim == 0 and label is None:
+            return None
+        if label is None:
+            raise OptionError(f"this generator has {spec.c_dim} classes: say which, for example label={0!r}")
+        if isinstance(label, int | str):
+            return [label_index(label, spec.c_dim, names)] * count
+        if len(label) != count:
+            raise OptionError(f"{len(label)} labels for {count} seeds")
+        return [label_index(one, spec.c_dim, names) for one in label]
+
+    def _inputs(
+        self,
+        seeds: list[int],
+        label: Label | Sequence[Label] | None,
+        psi: float | None,
+        cutoff: int | None,
+        noise: str | None,
+    ) -> dict[str, NDArray[np.float32]]:
+        spec, defaults, count = self.manifest.spec, self.manifest.defaults, len(seeds)
+        values = {"z": z_from_seeds(seeds, spec.z_dim, spec.z_distribution)}
+        if (labels := self.labels_of(label, count)) is not None:
+            values["c"] = one_hot(labels, spec.c_dim)
+        if spec.has_w_space:
+            psis = psi_by_layer(defaults.truncation_psi if psi is None else psi, spec.num_ws, cutoff)
+            values["truncation_psi"] = np.tile(psis, (count, 1))
+        elif psi is not None or cutoff is not None:
+            raise OptionError(f"a {spec.architecture} generator has no w space, so psi and cutoff mean nothing")
+        mode = noise or defaults.noise_mode
+        if mode == "const" and defaults.noise_mode == "none":
+            raise OptionError("this bundle was made without noise")
+        values["noise_scale"] = np.full(count, 1.0 if mode == "const" else 0.0, np.float32)
+        return values
+
+    @cached_property
+    def _sessions(self) -> list[OnnxSession]:
+        graphs: Graphs | None = self.manifest.targets.get("onnx")
+        if graphs is None:
+            raise BundleError(f"{self.path} has no ONNX target; convert again with --to onnx,tfjs")
+        chain: list[Graph | None] = [graphs.mapping, *graphs.synthesis]
+        return [OnnxSession(self.path / graph.file, graph) for graph in chain if graph is not None]
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Open a bundle's folder.
+
+    Raises:
+        BundleError: No bundle there, or one of an unknown schema.
+    """
+    return Bundle(Path(path))
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Check that a bundle's files are exactly those of its manifest, byte for byte.
+
+    Raises:
+        BundleError: Names each file that is missing, left over or altered.
+    """
+    problems = []
+    for name, entry in manifest.files.items():
+        path = folder / name
+        if not path.is_file() or path.is_symlink():
+            problems.append(f"{name} is missing")
+        elif path.stat().st_size != entry.bytes:
+            problems.append(f"{name} has {path.stat().st_size} bytes, expected {entry.bytes}")
+        elif file_sha256(path) != entry.sha256:
+            problems.append(f"{name} was altered: its SHA-256 is not the manifest's")
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+    problems += [f"{name} is not in the manifest" for name in sorted(found - manifest.files.keys() - {MANIFEST_NAME})]
+    if problems:
+        raise BundleError(f"{folder} is not whole: " + "; ".join(problems[:8]))

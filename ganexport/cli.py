@@ -1,0 +1,273 @@
+"""The command line: parsing and printing only; each verb is one call into the library."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from ganexport import __version__
+from ganexport.errors import GanExportError, OptionError, UserError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="GAN checkpoints to ONNX and TensorFlow.js, proven to draw the same picture.",
+)
+console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+
+Source = Annotated[Path, typer.Argument(help="A checkpoint.", show_default=False)]
+BundleFolder = Annotated[Path, typer.Argument(help="A bundle's folder.", show_default=False)]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Labels = Annotated[
+    Path | None, typer.Option("--labels", help="A file with the names of the classes, one a line.")
+]
+AllowUnverified = Annotated[
+    bool, typer.Option("--allow-unverified", help="Keep a target that no runtime here could verify.")
+]
+Targets = Annotated[str, typer.Option("--to", help="Targets, with commas between: onnx, tfjs.")]
+
+
+def main() -> NoReturn:
+    """Run the command line: status 0, 1 for our fault, 2 for the caller's."""
+    debug = "--debug" in sys.argv or os.environ.get("GANEXPORT_DEBUG") == "1"
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        status = app(arguments, standalone_mode=False)
+    except GanExportError as error:
+        if debug:
+            raise
+        errors.print(f"[red]error:[/] {_plain(str(error))}", soft_wrap=True)
+        status = 2 if isinstance(error, UserError) else 1
+    except typer.Exit as stop:
+        status = stop.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("stopped; nothing half-written was left")
+        status = 130
+    except Exception as error:
+        if debug or not hasattr(error, "format_message"):
+            raise
+        errors.print(f"[red]error:[/] {_plain(error.format_message())}", soft_wrap=True)
+        status = 2
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command(epilog="Example: ganexport info digits.safetensors")
+def info(path: Annotated[Path, typer.Argument(help="A checkpoint or a bundle.")], as_json: AsJson = False) -> None:
+    """Say what a checkpoint or a bundle holds, without running it."""
+    from ganexport.describe import describe
+
+    facts = describe(path)
+    if as_json:
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
+        return
+    for name, value in facts.items():
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+        console.print(f"[bold]{name.replace('_', ' ')}[/]  {_plain(text)}", soft_wrap=True)
+
+
+@app.command(epilog="Example: ganexport convert digits.safetensors -o digits/")
+def convert(
+    source: Source,
+    output: Output,
+    to: Targets = "onnx,tfjs",
+    name: Annotated[str | None, typer.Option(help="Name of the model; the folder's without one.")] = None,
+    noise: Annotated[str, typer.Option(help="const: keep the stored noise; none: leave it out.")] = "const",
+    psi: Annotated[float, typer.Option(help="Default truncation for readers of the bundle.")] = 1.0,
+    labels: Labels = None,
+    checkpoint: Annotated[bool, typer.Option(help="Keep the canonical checkpoint in the bundle.")] = True,
+    allow_unverified: AllowUnverified = False,
+    force: Force = False,
+) -> None:
+    """Convert a checkpoint to a bundle, and prove that it draws the same picture."""
+    from ganexport.convert import ConvertOptions
+    from ganexport.exporters.graphs import ExportOptions
+
+    if noise not in ("const", "none"):
+        raise OptionError(f"--noise is const or none, found {noise!r}")
+    options = ConvertOptions(
+        targets=tuple(part.strip() for part in to.split(",") if part.strip()),  # type: ignore[arg-type]
+        export=ExportOptions(noise=noise, truncation_psi=psi),  # type: ignore[arg-type]
+        checkpoint=checkpoint,
+        allow_unverified=allow_unverified,
+        force=force,
+    )
+    _convert(source, output, options, name=name, labels=labels)
+    console.print(f"wrote {output}")
+
+
+@app.command(epilog="Example: ganexport generate digits/ --seeds 0-15 --label 3 --psi 0.7 --grid 4x4 -o threes.png")
+def generate(
+    bundle: BundleFolder,
+    output: Output,
+    seeds: Annotated[str, typer.Option(help="Seeds, such as 0-15 or 1,5,9.")] = "0-15",
+    label: Annotated[str | None, typer.Option(help="Class, by index or name.")] = None,
+    psi: Annotated[float | None, typer.Option(help="Truncation; the bundle's default without it.")] = None,
+    cutoff: Annotated[int | None, typer.Option(help="Truncate only the first so many layers.")] = None,
+    noise: Annotated[str | None, typer.Option(help="const or none.")] = None,
+    grid: Annotated[str | None, typer.Option(help="COLUMNSxROWS; about square without it.")] = None,
+    force: Force = True,
+) -> None:
+    """Draw pictures with a bundle into one PNG."""
+    from ganexport.bundle import open_bundle
+    from ganexport.pictures import grid as to_grid
+    from ganexport.pictures import grid_shape, save_png
+
+    if noise not in (None, "const", "none"):
+        raise OptionError(f"--noise is const or none, found {noise!r}")
+    numbers = _seeds(seeds)
+    columns, rows = grid_shape(len(numbers), grid)
+    opened = open_bundle(bundle)
+    psi = opened.manifest.defaults.truncation_psi if psi is None and opened.manifest.spec.has_w_space else psi
+    pictures = opened.generate(numbers, label, psi, cutoff=cutoff, noise=noise)  # type: ignore[arg-type]
+    made = {"seeds": seeds, "label": label, "psi": psi, "cutoff": cutoff, "model": opened.manifest.name}
+    text = {"ganexport": json.dumps({k: v for k, v in made.items() if v is not None})}
+    save_png(to_grid(pictures, columns, rows), output, text, force=force)
+    console.print(f"wrote {output}")
+
+
+@app.command(epilog="Example: ganexport verify digits/ --browser")
+def verify(
+    bundle: BundleFolder,
+    browser: Annotated[bool, typer.Option("--browser", help="Also in a real browser.")] = False,
+    allow_unverified: AllowUnverified = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a bundle's files, and that every runtime here draws what was proven."""
+    from ganexport.parity import parity_table
+    from ganexport.verify import verify as run
+
+    with _progress() as say:
+        results = run(bundle, browser=browser, allow_unverified=allow_unverified, on_stage=say)
+    if as_json:
+        print(json.dumps([r.model_dump(mode="json") for r in results], indent=1))
+    else:
+        console.print(parity_table(results))
+
+
+@app.command(epilog="Example: ganexport site digits/ -o site/")
+def site(
+    sources: Annotated[list[Path], typer.Argument(help="Bundles or checkpoints.", show_default=False)],
+    output: Output,
+    labels: Labels = None,
+    allow_unverified: AllowUnverified = False,
+    force: Force = False,
+) -> None:
+    """Build a static web page that draws on the visitor's own machine."""
+    import tempfile
+
+    from ganexport.convert import ConvertOptions
+    from ganexport.manifest import MANIFEST_NAME
+    from ganexport.site import build_site
+
+    with tempfile.TemporaryDirectory(prefix="ganexport-") as temporary:
+        bundles = []
+        for source in sources:
+            if (source / MANIFEST_NAME).exists() or source.is_dir():
+                bundles.append(source)
+                continue
+            made = Path(temporary) / str(len(bundles)) / source.stem
+            options = ConvertOptions(checkpoint=False, allow_unverified=allow_unverified)
+            _convert(source, made, options, name=source.stem, labels=labels)
+            bundles.append(made)
+        build_site(bundles, output, force=force)
+    console.print(f"wrote {output}; look at it with: ganexport preview {output}")
+
+
+@app.command(epilog="Example: ganexport preview site/")
+def preview(
+    folder: Annotated[Path, typer.Argument(help="A site's folder.", show_default=False)],
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve a site on this machine, with the headers that browsers want."""
+    from ganexport.site import serve_site
+
+    console.print(f"http://127.0.0.1:{port}/  (Ctrl-C to stop)")
+    serve_site(folder, port)
+
+
+@app.command(epilog="Example: ganexport demo -o demo/")
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for what it makes.")] = Path("demo"),
+    force: Force = False,
+) -> None:
+    """Walk the whole way once with the shipped digits: convert, verify, site, picture."""
+    from ganexport.demo import run_demo
+
+    with _progress() as say:
+        made = run_demo(output, force=force, on_stage=say)
+    for what, path in made.items():
+        console.print(f"{what}: {path}")
+    console.print(f"look at the page with: ganexport preview {made['site']}")
+
+
+def _convert(source: Path, output: Path, options: Any, *, name: str | None, labels: Path | None) -> None:
+    """Load and convert with a progress line, and print the gate's table even when it fails."""
+    from ganexport.convert import convert as run
+    from ganexport.generator import load, with_labels
+    from ganexport.manifest import ParityResult
+    from ganexport.parity import parity_table
+
+    results: list[ParityResult] = []
+    with _progress() as say:
+        say(f"reading {source}")
+        generator = load(source)
+        if labels is not None:
+            generator = with_labels(generator, labels)
+        try:
+            run(generator, output, options, name=name, on_stage=say, on_result=results.append)
+        finally:
+            if results:
+                console.print(parity_table(results))
+
+
+class _progress:  # noqa: N801  # used as a function
+    """A line that says what happens now, on a terminal."""
+
+    def __enter__(self) -> Callable[[str], None]:
+        self._status = errors.status("starting")
+        self._status.start()
+        return lambda text: self._status.update(_plain(text))
+
+    def __exit__(self, *details: object) -> None:
+        self._status.stop()
+
+
+def _seeds(text: str) -> list[int]:
+    """Seeds from text such as `0-15` or `1,5,9`."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise OptionError(f"--seeds takes numbers such as 0-15 or 1,5,9; found {text!r}")
+        numbers = range(int(first), int(last or first) + 1)
+        if not 0 < len(numbers) <= 10_000:
+            raise OptionError(f"--seeds takes rising ranges of at most 10,000 seeds; found {text!r}")
+        seeds += numbers
+    return seeds
+
+
+def _plain(text: str) -> str:
+    """Text that rich prints as it is."""
+    from rich.markup import escape
+
+    return escape(text)

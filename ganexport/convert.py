@@ -1,0 +1,192 @@
+"""Build a bundle: generator -> exporters -> gate -> folder, whole or not at all."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from ganexport import __version__
+from ganexport.errors import OptionError
+from ganexport.exporters import EXPORTERS, ExportOptions
+from ganexport.folders import atomic_folder
+from ganexport.generator import Generator
+from ganexport.manifest import (
+    MANIFEST_NAME,
+    Defaults,
+    FileEntry,
+    GoldenCase,
+    Goldens,
+    Graphs,
+    Manifest,
+    ParityResult,
+    Precision,
+    SpecSummary,
+    TargetName,
+)
+from ganexport.model_card import model_card
+from ganexport.parity import Case, Oracle, cases_for, check_target, feeds_of, require_parity
+from ganexport.pictures import grid, save_webp
+from ganexport.weights import file_sha256
+
+__all__ = ["ConvertOptions", "convert", "gate_cases"]
+
+GOLDENS_NAME = "goldens.safetensors"
+PREVIEW_NAME = "preview.webp"
+CHECKPOINT_NAME = "checkpoint.safetensors"
+PREVIEW_COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How to convert.
+
+    Attributes:
+        targets: What to write.
+        export: Choices that change the graphs.
+        checkpoint: Whether the bundle holds the canonical checkpoint too.
+        allow_unverified: Whether a target may stay in that no runtime here could verify.
+        force: Whether to replace an existing output.
+    """
+
+    targets: tuple[TargetName, ...] = ("onnx", "tfjs")
+    export: ExportOptions = ExportOptions()
+    checkpoint: bool = True
+    allow_unverified: bool = False
+    force: bool = False
+
+
+def convert(
+    generator: Generator,
+    output: Path,
+    options: ConvertOptions = ConvertOptions(),  # noqa: B008  # frozen
+    *,
+    name: str | None = None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    on_result: Callable[[ParityResult], None] = lambda result: None,
+) -> Manifest:
+    """Write a bundle and prove it.
+
+    Args:
+        generator: What to convert.
+        output: Folder of the bundle.
+        options: How.
+        name: Name of the model; the folder's without one.
+        on_stage: Told what happens now, for a progress display.
+        on_result: Told each result of the gate.
+
+    Raises:
+        ParityError: The gate failed; nothing was written.
+        OutputExistsError: The folder exists and `force` was not given.
+        OptionError: No target, or an unknown one.
+    """
+    _check_targets(options.targets)
+    with atomic_folder(output, force=options.force) as folder:
+        targets: dict[TargetName, Graphs] = {}
+        for target in options.targets:
+            on_stage(f"writing {target}")
+            targets[target] = EXPORTERS[target](generator, folder, options.export)
+        on_stage("drawing the oracle's pictures")
+        has_noise = options.export.has_noise(generator.spec)
+        oracle = Oracle(generator)
+        cases = gate_cases(oracle, has_noise=has_noise)
+        results: list[ParityResult] = []
+        for target, graphs in targets.items():
+            on_stage(f"verifying {target}")
+            results += check_target(
+                folder,
+                target,
+                graphs,
+                cases,
+                weights_sha256=generator.provenance.weights_sha256,
+                image_range=generator.spec.image_range,
+                on_result=on_result,
+            )
+        require_parity(results, options.targets, allow_unverified=options.allow_unverified)
+        on_stage("writing the bundle")
+        model_name = name or output.resolve().name
+        _write_goldens(folder / GOLDENS_NAME, cases)
+        _write_preview(folder / PREVIEW_NAME, oracle, cases, has_noise=has_noise)
+        if options.checkpoint:
+            generator.save(folder / CHECKPOINT_NAME)
+        (folder / "README.md").write_text(model_card(model_name, generator, results), encoding="utf-8")
+        manifest = Manifest(
+            schema_version=1,
+            name=model_name,
+            spec=SpecSummary(**generator.spec.model_dump(mode="json")),
+            labels=generator.labels,
+            provenance=generator.provenance,
+            defaults=Defaults(
+                truncation_psi=options.export.truncation_psi, noise_mode="const" if has_noise else "none"
+            ),
+            precision=Precision(),
+            targets=targets,
+            goldens=Goldens(file=GOLDENS_NAME, cases=tuple(case.golden for case in cases)),
+            preview=PREVIEW_NAME,
+            parity=tuple(results),
+            tools=_tools(),
+            files=_files(folder),
+        )
+        (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def gate_cases(oracle: Oracle, *, has_noise: bool) -> list[Case]:
+    """The gate's cases with the oracle's answers."""
+    cases = []
+    for golden in cases_for(oracle.spec, has_noise=has_noise):
+        feeds = feeds_of(golden, oracle.spec, has_noise=has_noise)
+        cases.append(Case(golden, feeds, oracle(feeds)))
+    return cases
+
+
+def _check_targets(targets: Sequence[str]) -> None:
+    unknown = [target for target in targets if target not in EXPORTERS]
+    if unknown or not targets:
+        raise OptionError(f"unknown target {', '.join(unknown) or 'list'}; choose from {', '.join(EXPORTERS)}")
+
+
+def _write_goldens(path: Path, cases: Sequence[Case]) -> None:
+    tensors = {}
+    for case in cases:
+        arrays = {**case.feeds, "images": case.expected["images"]}
+        tensors |= {f"{case.golden.name}.{key}": np.ascontiguousarray(a) for key, a in arrays.items()}
+    save_file(tensors, path)
+
+
+def _write_preview(path: Path, oracle: Oracle, cases: Sequence[Case], *, has_noise: bool) -> None:
+    """A grid of pictures: a row a class for small conditional nets, else what the goldens show."""
+    spec = oracle.spec
+    if spec.c_dim and spec.resolution <= 64:
+        rows = min(spec.c_dim, 10)
+        labels = tuple(row for row in range(rows) for _ in range(PREVIEW_COLUMNS))
+        case = GoldenCase(
+            name="preview",
+            seeds=tuple(range(PREVIEW_COLUMNS)) * rows,
+            labels=labels,
+            truncation_psi=1.0,
+            noise_mode="const" if has_noise else "none",
+        )
+        pictures = oracle(feeds_of(case, spec, has_noise=has_noise))["images"]
+        save_webp(grid(pictures, PREVIEW_COLUMNS, rows), path)
+        return
+    pictures = np.concatenate([case.expected["images"] for case in cases])
+    columns = min(4, len(pictures))
+    save_webp(grid(pictures, columns, -(-len(pictures) // columns)), path)
+
+
+def _tools() -> dict[str, str]:
+    libraries = {name: version(name) for name in ("numpy", "onnx", "safetensors")}
+    return {"ganexport": __version__, "python": platform.python_version(), **libraries}
+
+
+def _files(folder: Path) -> dict[str, FileEntry]:
+    paths = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {
+        p.relative_to(folder).as_posix(): FileEntry(bytes=p.stat().st_size, sha256=file_sha256(p)) for p in paths
+    }

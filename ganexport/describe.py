@@ -1,0 +1,56 @@
+"""What a checkpoint or a bundle holds, as plain facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ganexport.errors import CheckpointError
+from ganexport.generator import load
+from ganexport.manifest import MANIFEST_NAME, read_manifest
+
+__all__ = ["describe"]
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Facts of a checkpoint file or a bundle's folder, ready for JSON.
+
+    Raises:
+        CheckpointError: Nothing there, or nothing that is known.
+        BundleError: A folder that is no bundle.
+    """
+    if not path.exists():
+        raise CheckpointError(f"{path} does not exist")
+    return _bundle(path) if path.is_dir() or path.name == MANIFEST_NAME else _checkpoint(path)
+
+
+def _bundle(path: Path) -> dict[str, Any]:
+    folder = path if path.is_dir() else path.parent
+    manifest = read_manifest(folder)
+    statuses = [result.status for result in manifest.parity]
+    return {
+        "kind": "bundle",
+        "name": manifest.name,
+        **_spec(manifest.spec.model_dump(mode="json")),
+        "labels": manifest.labels,
+        "targets": sorted(manifest.targets),
+        "bytes": sum(entry.bytes for entry in manifest.files.values()),
+        "parity": {status: statuses.count(status) for status in sorted(set(statuses))},
+        "provenance": manifest.provenance.model_dump(mode="json"),
+    }
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    generator = load(path)
+    return {
+        "kind": "checkpoint",
+        **_spec(generator.spec.model_dump(mode="json")),
+        "labels": generator.labels,
+        "weights": generator.parameters,
+        "provenance": generator.provenance.model_dump(mode="json"),
+    }
+
+
+def _spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with the architecture first, and without what does not apply."""
+    return {key: value for key, value in spec.items() if value not in (None, [], ())}

@@ -1,0 +1,100 @@
+"""A generator to TensorFlow.js: graph models written directly, `model.json` beside its weight shards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganexport.architectures import mapping, synthesis
+from ganexport.exporters.graphs import ExportOptions, mapping_inputs, metadata, synthesis_inputs, tensor
+from ganexport.generator import Generator
+from ganexport.manifest import Graph, Graphs
+from ganexport.ops.graph import Value, named_weights
+from ganexport.ops.tfjs_ops import TfjsOps
+
+__all__ = ["export"]
+
+FOLDER = "tfjs"
+SHARD_BYTES = 4 << 20
+"""Browsers keep files of this size in their caches; TF.js' own converter writes the same."""
+
+
+def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs:
+    """Write `tfjs/*/model.json` and shards into a bundle's folder; returns their manifest entries."""
+    return Graphs(
+        mapping=_mapping(generator, folder, options) if generator.spec.has_w_space else None,
+        synthesis=(_synthesis(generator, folder, options),),
+    )
+
+
+def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
+    spec, ops = generator.spec, TfjsOps()
+    inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
+    weights = named_weights(generator.weights)
+    outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
+    return _write(generator, folder, options, "mapping", ops, outputs, resolution=None)
+
+
+def _synthesis(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
+    spec, ops = generator.spec, TfjsOps()
+    inputs = {name: ops.input(name, shape) for name, shape in synthesis_inputs(spec, options).items()}
+    outputs = synthesis(ops, named_weights(generator.weights), spec, inputs)
+    return _write(generator, folder, options, "synthesis", ops, outputs, resolution=spec.resolution)
+
+
+def _write(
+    generator: Generator,
+    folder: Path,
+    options: ExportOptions,
+    name: str,
+    ops: TfjsOps,
+    outputs: Mapping[str, Value],
+    resolution: int | None,
+) -> Graph:
+    named = {out: ops.output(out, value) for out, value in outputs.items()}
+    place = folder / FOLDER / name
+    place.mkdir(parents=True)
+    manifest, shards = _write_shards(place, ops)
+    model = {
+        "format": "graph-model",
+        "generatedBy": "ganexport",
+        "convertedBy": None,
+        "signature": {
+            "inputs": {value.name: _signature(value) for value in ops.inputs},
+            "outputs": {out: _signature(value) for out, value in named.items()},
+        },
+        "userDefinedMetadata": metadata(generator, options),
+        "modelTopology": {"node": ops.nodes, "library": {}, "versions": {"producer": 1882}},
+        "weightsManifest": manifest,
+    }
+    (place / "model.json").write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
+    return Graph(
+        file=f"{FOLDER}/{name}/model.json",
+        weight_files=tuple(f"{FOLDER}/{name}/{shard}" for shard in shards),
+        resolution=resolution,
+        inputs=tuple(tensor(value.name, value) for value in ops.inputs),
+        outputs=tuple(tensor(out, value) for out, value in named.items()),
+    )
+
+
+def _write_shards(place: Path, ops: TfjsOps) -> tuple[list[dict[str, Any]], list[str]]:
+    """All weights, one after the other, cut into files of `SHARD_BYTES`."""
+    entries = [
+        {"name": name, "shape": list(array.shape), "dtype": "int32" if array.dtype == np.int32 else "float32"}
+        for name, array in ops.weights.items()
+    ]
+    data = b"".join(np.ascontiguousarray(array).tobytes() for array in ops.weights.values())
+    count = max(1, -(-len(data) // SHARD_BYTES))
+    shards = [f"group1-shard{i + 1}of{count}.bin" for i in range(count)]
+    for i, shard in enumerate(shards):
+        (place / shard).write_bytes(data[i * SHARD_BYTES : (i + 1) * SHARD_BYTES])
+    return [{"paths": shards, "weights": entries}], shards
+
+
+def _signature(value: Value) -> dict[str, Any]:
+    dims = [{"size": "-1" if size is None else str(size)} for size in value.shape]
+    return {"name": f"{value.name}:0", "dtype": "DT_FLOAT", "tensorShape": {"dim": dims}}

@@ -1,0 +1,82 @@
+"""The README.md of a bundle: what it is, where it came from, how it was proven, how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganexport.generator import Generator
+from ganexport.manifest import ParityResult
+
+__all__ = ["model_card"]
+
+
+def model_card(name: str, generator: Generator, parity: Sequence[ParityResult]) -> str:
+    """Text of the model card."""
+    spec, provenance = generator.spec, generator.provenance
+    kind = {1: "grey", 3: "RGB", 4: "RGBA"}[spec.image_channels]
+    classes = ""
+    if spec.c_dim:
+        names = ", ".join((generator.labels or ())[:20])
+        classes = f", {spec.c_dim} classes" + (f" ({names}{' …' if spec.c_dim > 20 else ''})" if names else "")
+    return f"""# {name}
+
+![pictures that it draws](preview.webp)
+
+A {spec.architecture} generator: {spec.resolution}×{spec.resolution} {kind}{classes}, {generator.parameters:,} weights.
+
+- **Source:** {provenance.source_format}, read by `{provenance.importer}`; SHA-256 `{provenance.source_sha256}`
+- **Weights:** SHA-256 `{provenance.weights_sha256}`
+- **Licence of the weights:** {provenance.licence or "not stated by the source"}
+
+## Proof
+
+Every graph was run and its whole tensors compared with the generator in float64.
+
+{_proof(parity)}
+
+## Use
+
+Python, without TensorFlow or PyTorch (`pip install "ganexport[cpu]"`):
+
+```python
+import ganexport
+
+pictures = ganexport.open_bundle(".").generate(seeds=[1, 2]{", label=0" if spec.c_dim else ""})  # uint8 [N, H, W, C]
+```
+
+Any service that runs ONNX: {_signature(generator)}
+
+A web page:
+
+```html
+<gan-generator src="ganexport.json" seed="1"{' label="0"' if spec.c_dim else ""}></gan-generator>
+```
+"""
+
+
+def _signature(generator: Generator) -> str:
+    spec = generator.spec
+    inputs = [f"`z` float32 [N, {spec.z_dim}] (normal)" if spec.z_distribution == "normal" else
+              f"`z` float32 [N, {spec.z_dim}] (uniform on −1…1)"]
+    if spec.c_dim:
+        inputs.append(f"`c` float32 [N, {spec.c_dim}] (one-hot)")
+    if spec.has_w_space:
+        inputs.append("`truncation_psi` float32 [N]")
+    size = f"[N, {spec.resolution}, {spec.resolution}, {spec.image_channels}]"
+    return f"`onnx/generator.onnx` takes {', '.join(inputs)} and gives `images` uint8 {size}."
+
+
+def _proof(parity: Sequence[ParityResult]) -> str:
+    rows = ["| target | runtime | version | tensors compared | verdict |", "|---|---|---|---|---|"]
+    groups: dict[tuple[str, str, str], list[ParityResult]] = {}
+    for result in parity:
+        groups.setdefault((result.target, result.runtime, result.version or "–"), []).append(result)
+    for (target, runtime, version), group in groups.items():
+        unverified = next((r for r in group if r.status == "not verified"), None)
+        if unverified is not None:
+            rows.append(f"| {target} | {runtime} | {version} | 0 | not verified: {unverified.reason} |")
+            continue
+        worst = max((r.max_abs or 0.0) / (r.tolerance or 1.0) for r in group if r.tensor != "images")
+        verdict = f"ok; greatest error {worst:.2%} of what is allowed"
+        rows.append(f"| {target} | {runtime} | {version} | {len(group)} | {verdict} |")
+    return "\n".join(rows)

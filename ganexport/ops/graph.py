@@ -1,0 +1,48 @@
+"""What the graph-emitting interpreters share: named weights, and values that know their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Names", "Shape", "Value", "Weight", "named_weights"]
+
+Shape = tuple[int | None, ...]
+"""Sizes of a value; None is the batch N."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A constant of the graph with its canonical name."""
+
+    name: str
+    array: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the graph, in the interpreter's own layout."""
+
+    name: str
+    shape: Shape
+
+
+class Names:
+    """Unique names for the nodes of one graph."""
+
+    def __init__(self) -> None:
+        self._count: dict[str, int] = {}
+
+    def new(self, stem: str) -> str:
+        """`stem_0`, `stem_1`, …"""
+        index = self._count.get(stem, 0)
+        self._count[stem] = index + 1
+        return f"{stem}_{index}"
+
+
+def named_weights(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, Weight]:
+    """Canonical tensors as the graph-emitting interpreters take them."""
+    return {name: Weight(name, tensor) for name, tensor in tensors.items()}

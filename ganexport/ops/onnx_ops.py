@@ -1,0 +1,225 @@
+"""`OnnxOps`: emits ONNX nodes directly. Maps are [N, C, H, W]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from ganexport.ops.graph import Names, Shape, Value, Weight
+from ganexport.ops.protocol import Fir, Ops, Padding
+
+__all__ = ["IR_VERSION", "OPSET", "OnnxOps"]
+
+OPSET = 17
+IR_VERSION = 8
+
+
+class OnnxOps(Ops[Value, Weight]):
+    """Collects the nodes and constants of one graph; `model` makes it an ONNX model."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, NDArray[Any]] = {}
+        self._inputs: list[Value] = []
+        self._names = Names()
+
+    # -- the graph itself ----------------------------------------------------------------------------------------
+
+    def input(self, name: str, shape: Shape) -> Value:
+        """A float32 input; None in `shape` is the batch."""
+        value = Value(name, shape)
+        self._inputs.append(value)
+        return value
+
+    def node(self, op: str, inputs: Sequence[Value | str], shape: Shape, **attributes: Any) -> Value:
+        """Append a node with one output of the given shape."""
+        name = self._names.new(op)
+        names = [i if isinstance(i, str) else i.name for i in inputs]
+        self._nodes.append(helper.make_node(op, names, [name], name=name, **attributes))
+        return Value(name, shape)
+
+    def constant(self, name: str, array: NDArray[Any]) -> str:
+        """Name of a constant; one of the same name must be the same array."""
+        known = self._constants.setdefault(name, array)
+        assert known is array or np.array_equal(known, array), name
+        return name
+
+    def model(self, name: str, outputs: dict[str, tuple[Value, int]], metadata: dict[str, str]) -> onnx.ModelProto:
+        """The graph as a checked model.
+
+        Args:
+            name: Of the graph.
+            outputs: Output names with the value and the ONNX element type of each.
+            metadata: `metadata_props` of the model.
+        """
+        renamed = [helper.make_node("Identity", [v.name], [out], name=out) for out, (v, _) in outputs.items()]
+        graph = helper.make_graph(
+            [*self._nodes, *renamed],
+            name,
+            [helper.make_tensor_value_info(v.name, TensorProto.FLOAT, _dims(v.shape)) for v in self._inputs],
+            [helper.make_tensor_value_info(o, t, _dims(v.shape)) for o, (v, t) in outputs.items()],
+            [numpy_helper.from_array(np.require(a, requirements="C"), n) for n, a in self._constants.items()],
+        )
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="ganexport")
+        helper.set_model_props(model, metadata)
+        onnx.checker.check_model(model)
+        return model
+
+    def _scalar(self, value: float) -> str:
+        return self.constant(f"scalar_{value:.9g}", np.asarray(value, np.float32))
+
+    def _axes(self, *axes: int) -> str:
+        return self.constant("axes_" + "_".join(map(str, axes)), np.asarray(axes, np.int64))
+
+    def _unsqueeze(self, x: Value, *axes: int) -> Value:
+        shape = list(x.shape)
+        for axis in axes:
+            shape.insert(axis, 1)
+        return self.node("Unsqueeze", [x, self._axes(*axes)], tuple(shape))
+
+    # -- vectors -------------------------------------------------------------------------------------------------
+
+    def dense(self, x: Value, weight: Weight, bias: Weight | None = None) -> Value:
+        inputs: list[Value | str] = [x, self.constant(weight.name, weight.array)]
+        if bias is not None:
+            inputs.append(self.constant(bias.name, bias.array))
+        return self.node("Gemm", inputs, (x.shape[0], weight.array.shape[0]), transB=1)
+
+    def concat(self, xs: Sequence[Value]) -> Value:
+        channels = sum(x.shape[1] or 0 for x in xs)
+        return self.node("Concat", xs, (xs[0].shape[0], channels, *xs[0].shape[2:]), axis=1)
+
+    def mean_square(self, x: Value) -> Value:
+        return self.node("ReduceMean", [self.multiply(x, x)], (x.shape[0], 1), axes=[1], keepdims=1)
+
+    def as_map(self, x: Value) -> Value:
+        return self._unsqueeze(x, 2, 3)
+
+    def truncate(self, w: Value, w_avg: Weight, psi: Value) -> Value:
+        average = self.constant(w_avg.name, w_avg.array)
+        offset = self._unsqueeze(self.node("Sub", [w, average], w.shape), 1)  # [N, 1, w_dim]
+        shape = (w.shape[0], psi.shape[1], w.shape[1])
+        scaled = self.node("Mul", [offset, self._unsqueeze(psi, 2)], shape)  # [N, num_ws, w_dim]
+        return self.node("Add", [scaled, average], shape)
+
+    def select_w(self, ws: Value, index: int) -> Value:
+        at = self.constant(f"index_{index}", np.asarray(index, np.int64))
+        return self.node("Gather", [ws, at], (ws.shape[0], ws.shape[2]), axis=1)
+
+    # -- elementwise ---------------------------------------------------------------------------------------------
+
+    def add(self, a: Value, b: Value) -> Value:
+        return self.node("Add", [a, b], _broadcast(a, b))
+
+    def multiply(self, a: Value, b: Value) -> Value:
+        return self.node("Mul", [a, b], _broadcast(a, b))
+
+    def scale(self, x: Value, factor: float) -> Value:
+        return self.node("Mul", [x, self._scalar(factor)], x.shape)
+
+    def rsqrt(self, x: Value, floor: float) -> Value:
+        root = self.node("Sqrt", [self.node("Max", [x, self._scalar(floor)], x.shape)], x.shape)
+        return self.node("Reciprocal", [root], x.shape)
+
+    def relu(self, x: Value) -> Value:
+        return self.node("Relu", [x], x.shape)
+
+    def leaky_relu(self, x: Value, slope: float) -> Value:
+        return self.node("LeakyRelu", [x], x.shape, alpha=slope)
+
+    def tanh(self, x: Value) -> Value:
+        return self.node("Tanh", [x], x.shape)
+
+    def clip(self, x: Value, limit: float) -> Value:
+        return self.node("Clip", [x, self._scalar(-limit), self._scalar(limit)], x.shape)
+
+    # -- maps ----------------------------------------------------------------------------------------------------
+
+    def constant_map(self, const: Weight) -> Value:
+        array = const.array[None]
+        return Value(self.constant(const.name, array), array.shape)
+
+    def scale_channels(self, x: Value, s: Value) -> Value:
+        return self.node("Mul", [x, self._unsqueeze(s, 2, 3)], (s.shape[0], *x.shape[1:]))
+
+    def add_bias(self, x: Value, bias: Weight) -> Value:
+        return self.node("Add", [x, self.constant(bias.name, bias.array[:, None, None])], x.shape)
+
+    def add_noise(self, x: Value, noise_const: Weight, noise_strength: Weight, noise_scale: Value) -> Value:
+        noise = self.constant(noise_const.name, (noise_const.array * noise_strength.array)[None, None])
+        h, w = x.shape[2:]
+        scaled = self.node("Mul", [self._unsqueeze(noise_scale, 1, 2, 3), noise], (None, 1, h, w))
+        return self.node("Add", [x, scaled], x.shape)
+
+    def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
+        out, _, kh, kw = kernel.array.shape
+        shape = (x.shape[0], out, *_sizes(x, 2 * padding - kh + 1, 2 * padding - kw + 1))
+        weight = self.constant(kernel.name, kernel.array)
+        return self.node("Conv", [x, weight], shape, kernel_shape=[kh, kw], pads=[padding] * 4)
+
+    def conv_transpose2d(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
+        out, _, kh, kw = kernel.array.shape
+        h, w = _sizes(x, -1, -1)
+        shape = (x.shape[0], out, h * stride + kh - 2 * padding, w * stride + kw - 2 * padding)
+        weight = self.constant(kernel.name, kernel.array.transpose(1, 0, 2, 3))  # [I, O, kh, kw]
+        window = {"kernel_shape": [kh, kw], "strides": [stride] * 2, "pads": [padding] * 4}
+        return self.node("ConvTranspose", [x, weight], shape, **window)
+
+    def filter2d(self, x: Value, fir: Fir, padding: Padding) -> Value:
+        before, after = padding
+        x = self._crop(x, max(-before, 0), max(-after, 0))
+        pads = [max(before, 0)] * 2 + [max(after, 0)] * 2
+        fh, fw = fir.shape
+        shape = (*x.shape[:2], *_sizes(x, pads[0] + pads[2] - fh + 1, pads[1] + pads[3] - fw + 1))
+        weight, group = self._taps(fir[::-1, ::-1], x)
+        return self.node("Conv", [x, weight], shape, kernel_shape=[fh, fw], pads=pads, group=group)
+
+    def upsample2d(self, x: Value, fir: Fir) -> Value:
+        # A transposed convolution puts the zeros between the pixels itself; its full result is cropped to 2H × 2W.
+        taps = fir.shape[0]
+        before = taps - 1 - (taps + 1) // 2
+        pads = [before] * 2 + [taps - 2 - before] * 2
+        weight, group = self._taps(fir * 4.0, x)
+        shape = (*x.shape[:2], *(2 * size for size in _sizes(x, 0, 0)))
+        window = {"kernel_shape": [taps, taps], "strides": [2, 2], "pads": pads, "group": group}
+        return self.node("ConvTranspose", [x, weight], shape, **window)
+
+    def kernel_energy(self, kernel: Weight) -> Weight:
+        energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))
+        return Weight(f"{kernel.name}.energy", energy.astype(np.float32))
+
+    def _taps(self, fir: Fir, x: Value) -> tuple[str, int]:
+        """The filter once for each channel, [C, 1, fh, fw], and C."""
+        channels = x.shape[1]
+        assert channels is not None
+        array = np.tile(fir.astype(np.float32), (channels, 1, 1, 1))
+        stem = "_".join(f"{tap:.6g}" for tap in fir.ravel())
+        return self.constant(f"fir_{channels}_{stem}", array), channels
+
+    def _crop(self, x: Value, first: int, last: int) -> Value:
+        if first == last == 0:
+            return x
+        starts = self.constant(f"crop_from_{first}", np.asarray([first, first], np.int64))
+        ends = self.constant(f"crop_to_{last}", np.asarray([-last or 1 << 30] * 2, np.int64))
+        shape = (*x.shape[:2], *_sizes(x, -first - last, -first - last))
+        return self.node("Slice", [x, starts, ends, self._axes(2, 3)], shape)
+
+
+def _sizes(x: Value, more_rows: int, more_columns: int) -> tuple[int, int]:
+    h, w = x.shape[2:]
+    assert h is not None and w is not None
+    return h + more_rows, w + more_columns
+
+
+def _broadcast(a: Value, b: Value) -> Shape:
+    return tuple(None if None in pair else max(pair) for pair in zip(a.shape, b.shape, strict=True))  # type: ignore[type-var]
+
+
+def _dims(shape: Shape) -> list[int | str]:
+    return ["N" if size is None else size for size in shape]

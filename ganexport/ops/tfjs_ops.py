@@ -1,0 +1,349 @@
+"""`TfjsOps`: emits the nodes of a TensorFlow.js graph model directly. Maps are [N, H, W, C]; no rank above 4.
+
+Transposed convolutions become one small convolution for each phase of the output grid, then interleaving: the same
+sums, since TF.js runs a strided `conv2dTranspose` naively (ten times slower in its wasm backend).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganexport.ops.graph import Names, Shape, Value, Weight
+from ganexport.ops.protocol import Fir, Ops, Padding
+
+__all__ = ["TfjsOps"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """Outputs r, r + stride, r + 2·stride, … of a transposed convolution along one axis, as a plain correlation."""
+
+    taps: NDArray[np.int64]  # indices into the kernel, in the order of a correlation
+    before: int  # zeros before the input; negative crops
+    after: int
+
+
+class TfjsOps(Ops[Value, Weight]):
+    """Collects the nodes and weights of one graph model."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Json] = []
+        self.weights: dict[str, NDArray[Any]] = {}
+        self.inputs: list[Value] = []
+        self._names = Names()
+
+    # -- the graph itself ----------------------------------------------------------------------------------------
+
+    def input(self, name: str, shape: Shape) -> Value:
+        """A float32 input; None in `shape` is the batch."""
+        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": _shape(shape)}}
+        self.nodes.append({"name": name, "op": "Placeholder", "attr": attributes})
+        value = Value(name, shape)
+        self.inputs.append(value)
+        return value
+
+    def node(self, op: str, inputs: Sequence[Value | str], shape: Shape, **attributes: Json) -> Value:
+        """Append a node with one output of the given shape."""
+        return self._append(self._names.new(op), op, inputs, shape, attributes)
+
+    def output(self, name: str, x: Value) -> Value:
+        """Give `x` the name of an output."""
+        return self._append(name, "Identity", [x], x.shape, {})
+
+    def constant(self, name: str, array: NDArray[Any]) -> str:
+        """Name of a constant; one of the same name must be the same array."""
+        if name in self.weights:
+            assert np.array_equal(self.weights[name], array), name
+            return name
+        kind = {"type": "DT_INT32" if array.dtype == np.int32 else "DT_FLOAT"}
+        tensor = {"dtype": kind["type"], "tensorShape": _shape(array.shape)}
+        self.nodes.append(
+            {"name": name, "op": "Const", "attr": {"dtype": kind, "value": {"tensor": tensor}}}
+        )
+        self.weights[name] = array
+        return name
+
+    def _append(
+        self, name: str, op: str, inputs: Sequence[Value | str], shape: Shape, attributes: dict[str, Json]
+    ) -> Value:
+        names = [i if isinstance(i, str) else i.name for i in inputs]
+        self.nodes.append(
+            {"name": name, "op": op, "input": names, "attr": {"T": {"type": "DT_FLOAT"}, **attributes}}
+        )
+        return Value(name, shape)
+
+    def _float(self, value: float) -> str:
+        return self.constant(f"scalar_{value:.9g}", np.asarray(value, np.float32))
+
+    def _ints(self, *values: int) -> str:
+        return self.constant("ints_" + "_".join(map(str, values)), np.asarray(values, np.int32))
+
+    def _reshape(self, x: Value, *shape: int | None) -> Value:
+        return self.node("Reshape", [x, self._ints(*(-1 if s is None else s for s in shape))], shape)
+
+    # -- vectors -------------------------------------------------------------------------------------------------
+
+    def dense(self, x: Value, weight: Weight, bias: Weight | None = None) -> Value:
+        matrix = self.constant(weight.name, weight.array.T)  # [I, O]
+        shape = (x.shape[0], weight.array.shape[0])
+        y = self.node("MatMul", [x, matrix], shape, transpose_a={"b": False}, transpose_b={"b": False})
+        return y if bias is None else self.node("AddV2", [y, self.constant(bias.name, bias.array)], shape)
+
+    def concat(self, xs: Sequence[Value]) -> Value:
+        return self._join(xs, axis=len(xs[0].shape) - 1)
+
+    def _join(self, xs: Sequence[Value], axis: int) -> Value:
+        shape = list(xs[0].shape)
+        shape[axis] = sum(x.shape[axis] or 0 for x in xs)
+        at = self.constant(f"axis_{axis}", np.asarray(axis, np.int32))
+        return self.node("ConcatV2", [*xs, at], tuple(shape), N={"i": str(len(xs))})
+
+    def mean_square(self, x: Value) -> Value:
+        return self.node("Mean", [self.multiply(x, x), self._ints(1)], (x.shape[0], 1), keep_dims={"b": True})
+
+    def as_map(self, x: Value) -> Value:
+        return self._reshape(x, x.shape[0], 1, 1, x.shape[1])
+
+    def truncate(self, w: Value, w_avg: Weight, psi: Value) -> Value:
+        average = self.constant(w_avg.name, w_avg.array)
+        offset = self.node("Sub", [w, average], w.shape)
+        offset = self._reshape(offset, None, 1, w.shape[1])  # [N, 1, w_dim]
+        shape = (None, psi.shape[1], w.shape[1])
+        scaled = self.node("Mul", [offset, self._reshape(psi, None, psi.shape[1], 1)], shape)  # [N, num_ws, w_dim]
+        return self.node("AddV2", [scaled, average], shape)
+
+    def select_w(self, ws: Value, index: int) -> Value:
+        _, _, width = ws.shape
+        assert width is not None
+        begin, size = self._ints(0, index, 0), self._ints(-1, 1, width)
+        return self._reshape(self.node("Slice", [ws, begin, size], (None, 1, width)), None, width)
+
+    # -- elementwise ---------------------------------------------------------------------------------------------
+
+    def add(self, a: Value, b: Value) -> Value:
+        return self.node("AddV2", [a, b], _broadcast(a, b))
+
+    def multiply(self, a: Value, b: Value) -> Value:
+        return self.node("Mul", [a, b], _broadcast(a, b))
+
+    def scale(self, x: Value, factor: float) -> Value:
+        return self.node("Mul", [x, self._float(factor)], x.shape)
+
+    def rsqrt(self, x: Value, floor: float) -> Value:
+        return self.node("Rsqrt", [self.node("Maximum", [x, self._float(floor)], x.shape)], x.shape)
+
+    def relu(self, x: Value) -> Value:
+        return self.node("Relu", [x], x.shape)
+
+    def leaky_relu(self, x: Value, slope: float) -> Value:
+        return self.node("LeakyRelu", [x], x.shape, alpha={"f": slope})
+
+    def tanh(self, x: Value) -> Value:
+        return self.node("Tanh", [x], x.shape)
+
+    def clip(self, x: Value, limit: float) -> Value:
+        return self.node("ClipByValue", [x, self._float(-limit), self._float(limit)], x.shape)
+
+    # -- maps ----------------------------------------------------------------------------------------------------
+
+    def constant_map(self, const: Weight) -> Value:
+        array = const.array.transpose(1, 2, 0)[None]
+        return Value(self.constant(const.name, array), array.shape)
+
+    def scale_channels(self, x: Value, s: Value) -> Value:
+        channels = self._reshape(s, None, 1, 1, s.shape[1])
+        return self.node("Mul", [x, channels], (None, *x.shape[1:]))
+
+    def add_bias(self, x: Value, bias: Weight) -> Value:
+        return self.node("AddV2", [x, self.constant(bias.name, bias.array)], x.shape)
+
+    def add_noise(self, x: Value, noise_const: Weight, noise_strength: Weight, noise_scale: Value) -> Value:
+        array = (noise_const.array * noise_strength.array)[None, :, :, None]
+        noise = self.constant(noise_const.name, array)
+        per_picture = self._reshape(noise_scale, None, 1, 1, 1)
+        scaled = self.node("Mul", [noise, per_picture], (None, *array.shape[1:]))
+        return self.node("AddV2", [x, scaled], x.shape)
+
+    def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
+        weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
+        return self._conv("Conv2D", x, weight, _Window.same(kernel.array.shape, padding))
+
+    def conv_transpose2d(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
+        h, w = _size(x)
+        size = kernel.array.shape[2]
+        if h == w == 1 and padding == 0:
+            return self._spread(x, kernel)
+        y = self._phases(x, kernel, stride, padding)
+        return self._crop(y, 0, _size(y)[0] - ((h - 1) * stride + size - 2 * padding))
+
+    def upsample_conv2d(self, x: Value, kernel: Weight, fir: Fir, kernel_size: int) -> Value:
+        # As the plain form, but the rows that the interleaving adds serve as the filter's zeros.
+        taps, half, h = fir.shape[0], kernel_size // 2, _size(x)[0]
+        y = self._phases(x, kernel, 2, 0)
+        added = _size(y)[0] - (2 * (h - 1) + kernel_size)
+        before = half + (taps + 1) // 2 - (kernel_size - 1)
+        after = half + (taps - 2) // 2 - (kernel_size - 2)
+        return self.filter2d(y, fir * 4.0, (before, after - added))
+
+    def filter2d(self, x: Value, fir: Fir, padding: Padding) -> Value:
+        before, after = padding
+        x = self._crop(x, max(-before, 0), max(-after, 0))
+        before, after = max(before, 0), max(after, 0)
+        separated = _separate(fir)
+        if separated is None:
+            return self._depthwise(x, fir[::-1, ::-1], (before, after), (before, after))
+        rows, columns = separated
+        x = self._depthwise(x, rows[::-1, None], (before, after), (0, 0))
+        return self._depthwise(x, columns[None, ::-1], (0, 0), (before, after))
+
+    def upsample2d(self, x: Value, fir: Fir) -> Value:
+        taps = fir.shape[0]
+        cut = taps - 1 - (taps + 1) // 2  # from the full result of a transposed convolution, to 2H × 2W
+        phases = [_phase(r, taps, 2, cut, _size(x)[0], _size(x)[0]) for r in range(2)]
+
+        def part(row: _Phase, column: _Phase) -> Value:
+            taps_of_phase = fir[np.ix_(row.taps, column.taps)] * 4.0
+            return self._depthwise(x, taps_of_phase, (row.before, row.after), (column.before, column.after))
+
+        return self._interleave([[part(row, column) for column in phases] for row in phases])
+
+    def kernel_energy(self, kernel: Weight) -> Weight:
+        energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))
+        return Weight(f"{kernel.name}.energy", energy.astype(np.float32))
+
+    # -- lowering ------------------------------------------------------------------------------------------------
+
+    def _phases(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
+        """Transposed convolution, with up to stride − 1 rows and columns of zeros after it."""
+        h, _ = _size(x)
+        size = kernel.array.shape[2]
+        rows = -(-((h - 1) * stride + size - 2 * padding) // stride)
+        phases = [_phase(r, size, stride, padding, h, rows) for r in range(stride)]
+
+        def part(i: int, j: int) -> Value:
+            row, column = phases[i], phases[j]
+            array = kernel.array[:, :, row.taps][:, :, :, column.taps]
+            weight = self.constant(f"{kernel.name}.phase{i}{j}", array.transpose(2, 3, 1, 0))
+            window = _Window(array.shape[2:], (row.before, row.after), (column.before, column.after))
+            return self._conv("Conv2D", x, weight, window, channels=array.shape[0])
+
+        return self._interleave([[part(i, j) for j in range(stride)] for i in range(stride)])
+
+    def _interleave(self, parts: list[list[Value]]) -> Value:
+        """Parts [N, H, W, C] by row and column phase -> [N, stride·H, stride·W, C]."""
+        _, h, w, c = parts[0][0].shape
+        assert h is not None and w is not None
+        stride = len(parts)
+        rows = [
+            self._reshape(self._join(row, axis=3), None, h, stride * w, c) for row in parts
+        ]  # [N, H, stride·W, C]
+        return self._reshape(self._join(rows, axis=2), None, stride * h, stride * w, c)
+
+    def _spread(self, x: Value, kernel: Weight) -> Value:
+        """Transposed convolution of a 1×1 map: a matrix product."""
+        out, into, kh, kw = kernel.array.shape
+        matrix = Weight(kernel.name, kernel.array.transpose(2, 3, 0, 1).reshape(-1, into))  # [kh·kw·O, I]
+        return self._reshape(self.dense(self._reshape(x, None, into), matrix), None, kh, kw, out)
+
+    def _depthwise(self, x: Value, taps: Fir, rows: Padding, columns: Padding) -> Value:
+        """Every channel correlated with `taps` [fh, fw]."""
+        channels = x.shape[3]
+        assert channels is not None
+        stem = f"fir_{channels}_{taps.shape[0]}x{taps.shape[1]}_" + "_".join(f"{t:.6g}" for t in taps.ravel())
+        array = np.tile(taps.astype(np.float32)[:, :, None, None], (1, 1, channels, 1))
+        window = _Window(taps.shape, rows, columns)
+        return self._conv("DepthwiseConv2dNative", x, self.constant(stem, array), window, channels=channels)
+
+    def _conv(self, op: str, x: Value, weight: str, window: _Window, channels: int | None = None) -> Value:
+        h, w = _size(x)
+        channels = channels or self.weights[weight].shape[3]
+        shape = (x.shape[0], h + window.more_rows, w + window.more_columns, channels)
+        return self.node(op, [x, weight], shape, **window.attributes())
+
+    def _crop(self, x: Value, first: int, last: int) -> Value:
+        if first == last == 0:
+            return x
+        h, w = (size - first - last for size in _size(x))
+        begin, size = self._ints(0, first, first, 0), self._ints(-1, h, w, -1)
+        return self.node("Slice", [x, begin, size], (x.shape[0], h, w, x.shape[3]))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Size and padding of a convolution with stride 1."""
+
+    size: tuple[int, ...]
+    rows: Padding
+    columns: Padding
+
+    @staticmethod
+    def same(kernel_shape: tuple[int, ...], padding: int) -> _Window:
+        return _Window(kernel_shape[2:], (padding, padding), (padding, padding))
+
+    @property
+    def more_rows(self) -> int:
+        return sum(self.rows) - self.size[0] + 1
+
+    @property
+    def more_columns(self) -> int:
+        return sum(self.columns) - self.size[1] + 1
+
+    def attributes(self) -> dict[str, Json]:
+        explicit = [0, 0, *self.rows, *self.columns, 0, 0]
+        padded = any(explicit)
+        return {
+            "strides": _int_list([1, 1, 1, 1]),
+            "dilations": _int_list([1, 1, 1, 1]),
+            "data_format": _string("NHWC"),
+            "padding": _string("EXPLICIT" if padded else "VALID"),
+            "explicit_paddings": _int_list(explicit if padded else []),
+        }
+
+
+def _phase(r: int, size: int, stride: int, padding: int, length: int, outputs: int) -> _Phase:
+    """Outputs r + stride·m, m < `outputs`, of a transposed convolution with a kernel of `size` taps.
+
+    Output o = stride·i − padding + k gets tap k of input i. So k runs over a, a + stride, … with
+    a = (r + padding) mod stride, and i = m + (r + padding) // stride − t for the t-th of them.
+    """
+    shift, a = divmod(r + padding, stride)
+    taps = np.arange(a, size, stride)[::-1]
+    assert len(taps), "a kernel smaller than its stride leaves outputs without taps"
+    return _Phase(taps, before=len(taps) - 1 - shift, after=outputs + shift - length)
+
+
+def _separate(fir: Fir) -> tuple[Fir, Fir] | None:
+    """Column and row taps whose outer product is `fir`, or None where there are none."""
+    i, j = np.unravel_index(np.argmax(np.abs(fir)), fir.shape)
+    rows, columns = fir[:, j], fir[i, :] / fir[i, j]
+    return (rows, columns) if np.allclose(np.outer(rows, columns), fir, rtol=1e-9, atol=0) else None
+
+
+def _size(x: Value) -> tuple[int, int]:
+    h, w = x.shape[1:3]
+    assert h is not None and w is not None
+    return h, w
+
+
+def _broadcast(a: Value, b: Value) -> Shape:
+    return tuple(None if None in pair else max(pair) for pair in zip(a.shape, b.shape, strict=True))  # type: ignore[type-var]
+
+
+def _shape(shape: Shape) -> Json:
+    return {"dim": [{"size": "-1" if size is None else str(size)} for size in shape]}
+
+
+def _int_list(values: Sequence[int]) -> Json:
+    return {"list": {"i": [str(v) for v in values]}}
+
+
+def _string(text: str) -> Json:
+    return {"s": base64.b64encode(text.encode()).decode()}

@@ -1,0 +1,94 @@
+"""The cases that the gate replays, and the oracle's answer to each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganexport.architectures import mapping, synthesis
+from ganexport.generator import Generator
+from ganexport.latents import one_hot, psi_by_layer, z_from_seeds
+from ganexport.manifest import GoldenCase
+from ganexport.ops.numpy_ops import NumpyOps, float64_weights
+from ganexport.pictures import to_uint8
+from ganexport.spec import GeneratorSpec
+
+__all__ = ["Case", "Oracle", "cases_for", "feeds_of"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: what it is, its inputs, and what the float64 oracle makes of them.
+
+    Attributes:
+        golden: Seeds, labels and settings.
+        feeds: float32 inputs by name.
+        expected: Oracle's tensors by name: `ws`, `rgb_b{res}`, `image` [N, C, H, W] float64, `images` uint8
+            [N, H, W, C].
+    """
+
+    golden: GoldenCase
+    feeds: dict[str, NDArray[np.float32]]
+    expected: dict[str, NDArray[Any]]
+
+
+class Oracle:
+    """The generator in float64."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.spec = generator.spec
+        self._ops = NumpyOps()
+        self._weights = float64_weights(generator.weights)
+
+    def __call__(self, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        """Every tensor of one case; pictures one by one, so that memory does not grow with the batch."""
+        count = len(next(iter(feeds.values())))
+        parts = [self._one({name: array[i : i + 1] for name, array in feeds.items()}) for i in range(count)]
+        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+    def _one(self, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        exact = {name: array.astype(np.float64) for name, array in feeds.items()}
+        outputs: dict[str, NDArray[Any]] = {}
+        if self.spec.has_w_space:
+            psi = exact["truncation_psi"]
+            outputs |= mapping(self._ops, self._weights, self.spec, exact["z"], exact.get("c"), psi)
+        outputs |= synthesis(self._ops, self._weights, self.spec, {**exact, **outputs})
+        outputs["images"] = to_uint8(outputs["image"], self.spec.image_range)
+        return outputs
+
+
+def cases_for(spec: GeneratorSpec, *, has_noise: bool) -> list[GoldenCase]:
+    """Batch 1 and 3, several seeds and classes; with a w space psi 1, 0.7, 0 and a cutoff; noise on and off."""
+
+    def case(name: str, seeds: tuple[int, ...], psi: float = 1.0, **more: Any) -> GoldenCase:
+        labels = tuple((7 * seed + 3) % spec.c_dim for seed in seeds) if spec.c_dim else None
+        mode: Literal["const", "none"] = "const" if has_noise else "none"
+        return GoldenCase(**{"noise_mode": mode, **more}, name=name, seeds=seeds, labels=labels, truncation_psi=psi)
+
+    cases = [case("one", (0,)), case("three", (1, 2, 3))]
+    if spec.has_w_space:
+        cases += [
+            case("psi-0.7", (4, 5, 6), 0.7),
+            case("psi-0", (7,), 0.0),
+            case("cutoff", (8, 9, 10), 0.5, truncation_cutoff=max(1, spec.num_ws // 2)),
+        ]
+    if has_noise:
+        cases.append(case("no-noise", (11,), noise_mode="none"))
+    return cases
+
+
+def feeds_of(golden: GoldenCase, spec: GeneratorSpec, *, has_noise: bool) -> dict[str, NDArray[np.float32]]:
+    """float32 inputs of a case by name."""
+    count = len(golden.seeds)
+    feeds = {"z": z_from_seeds(golden.seeds, spec.z_dim, spec.z_distribution)}
+    if golden.labels is not None:
+        feeds["c"] = one_hot(golden.labels, spec.c_dim)
+    if spec.has_w_space:
+        psis = psi_by_layer(golden.truncation_psi, spec.num_ws, golden.truncation_cutoff)
+        feeds["truncation_psi"] = np.tile(psis, (count, 1))
+    if has_noise:
+        feeds["noise_scale"] = np.full(count, 1.0 if golden.noise_mode == "const" else 0.0, np.float32)
+    return feeds

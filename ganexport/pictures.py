@@ -1,0 +1,74 @@
+"""Pixels: from a generator's float image to 8-bit pictures, grids and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from ganexport.errors import OptionError
+from ganexport.weights import atomic_path
+
+__all__ = ["grid", "grid_shape", "save_png", "save_webp", "to_uint8"]
+
+Pixels = NDArray[np.uint8]
+
+
+def to_uint8(image: NDArray[np.floating], image_range: tuple[float, float]) -> Pixels:
+    """Float image [N, C, H, W] -> uint8 pictures [N, H, W, C]: floor(clip((x − lo)·255/(hi − lo) + 0.5, 0, 255)).
+
+    In the precision of `image`: float32 gives what `generator.onnx` and the browser give.
+    """
+    low, high = image_range
+    kind = image.dtype.type
+    levels = (image - kind(low)) * kind(255.0 / (high - low)) + kind(0.5)
+    return np.floor(np.clip(levels, kind(0), kind(255))).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def grid_shape(count: int, text: str | None) -> tuple[int, int]:
+    """(columns, rows) of a grid of `count` pictures, from text like `4x4`; about square without one.
+
+    Raises:
+        OptionError: The text says something else, or the grid is too small.
+    """
+    if text is None:
+        columns = int(np.ceil(np.sqrt(count)))
+        return columns, -(-count // columns)
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(p.isdigit() and int(p) > 0 for p in parts):
+        raise OptionError(f"a grid is written COLUMNSxROWS, for example 4x4; found {text!r}")
+    columns, rows = int(parts[0]), int(parts[1])
+    if columns * rows < count:
+        raise OptionError(f"a grid of {text} holds {columns * rows} pictures, but there are {count}")
+    return columns, rows
+
+
+def grid(pictures: Pixels, columns: int, rows: int) -> Pixels:
+    """Pictures [N, H, W, C] side by side, row by row; empty places are white: [rows·H, columns·W, C]."""
+    n, h, w, c = pictures.shape
+    full = np.full((rows * columns, h, w, c), 255, np.uint8)
+    full[:n] = pictures
+    tiled = full.reshape(rows, columns, h, w, c).transpose(0, 2, 1, 3, 4)  # [rows, H, columns, W, C]
+    return tiled.reshape(rows * h, columns * w, c)
+
+
+def save_png(picture: Pixels, path: Path, text: dict[str, str], *, force: bool = True) -> None:
+    """Write one picture [H, W, C] with its provenance as PNG text, whole or not at all."""
+    info = PngImagePlugin.PngInfo()
+    for key, value in text.items():
+        info.add_text(key, value)
+    with atomic_path(path, force=force) as temporary:
+        _image(picture).save(temporary, format="png", pnginfo=info)
+
+
+def save_webp(picture: Pixels, path: Path) -> None:
+    """Write one picture [H, W, C] as lossless WebP."""
+    _image(picture).save(path, format="webp", lossless=True)
+
+
+def _image(picture: Pixels | Sequence[int]) -> Image.Image:
+    array = np.asarray(picture)
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)

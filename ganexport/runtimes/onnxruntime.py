@@ -1,0 +1,110 @@
+"""ONNX graphs in ONNX Runtime on this machine's CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganexport.errors import BundleError, RuntimeUnavailableError
+from ganexport.manifest import Graph, Graphs, TargetName
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+__all__ = ["OnnxRuntime", "OnnxSession", "generate_feeds"]
+
+WEIGHTS_KEY = "ganexport.weights_sha256"
+
+
+class OnnxSession:
+    """One graph, ready to run.
+
+    Raises:
+        RuntimeUnavailableError: onnxruntime is not installed.
+        BundleError: The file is no graph that it can run.
+    """
+
+    def __init__(self, path: Path, graph: Graph) -> None:
+        ort = _module()
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session: InferenceSession = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has no public base class of its errors
+            raise BundleError(f"onnxruntime cannot run {path}: {_first_line(error)}") from None
+        self._inputs = [t.name for t in graph.inputs]
+        self._outputs = [t.name for t in graph.outputs]
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """All outputs by name, from the feeds that this graph lists."""
+        arrays = self._session.run(self._outputs, {name: feeds[name] for name in self._inputs})
+        return dict(zip(self._outputs, map(np.asarray, arrays), strict=True))
+
+    def fingerprint(self) -> str | None:
+        """Hash of the weights that the graph says it was made of."""
+        found = self._session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY)
+        return None if found is None else str(found)
+
+
+class OnnxRuntime:
+    """Replays the ONNX target."""
+
+    name = "onnxruntime-cpu"
+    target: TargetName = "onnx"
+
+    def version(self) -> str:
+        """Version of onnxruntime."""
+        return str(_module().__version__)
+
+    def replay(
+        self, folder: Path, graphs: Graphs, cases: Sequence[Mapping[str, NDArray[Any]]]
+    ) -> list[dict[str, NDArray[Any]]]:
+        """Outputs of `mapping`, `synthesis` and, where its inputs can say the same, `generator`."""
+        chain = [g for g in (graphs.mapping, *graphs.synthesis) if g is not None]
+        sessions = [OnnxSession(folder / graph.file, graph) for graph in chain]
+        whole = None if graphs.generator is None else OnnxSession(folder / graphs.generator.file, graphs.generator)
+        results = []
+        for case in cases:
+            values = dict(case)
+            for session in sessions:
+                values |= session.run(values)
+            if whole is not None and (feeds := generate_feeds(case)) is not None:
+                values |= whole.run(feeds)
+            results.append({name: array for name, array in values.items() if name not in case})
+        return results
+
+    def fingerprint(self, path: Path) -> str | None:
+        """Hash of the weights that a graph file says it was made of."""
+        return OnnxSession(path, Graph(file=path.name, resolution=None, inputs=(), outputs=())).fingerprint()
+
+
+def generate_feeds(case: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]] | None:
+    """A case for `generator.onnx`, which takes one psi a picture and always adds the stored noise; None if it cannot."""
+    feeds = dict(case)
+    if (psi := feeds.get("truncation_psi")) is not None:
+        if (psi != psi[:, :1]).any():
+            return None
+        feeds["truncation_psi"] = psi[:, 0]
+    if (noise := feeds.pop("noise_scale", None)) is not None and (noise != 1).any():
+        return None
+    return feeds
+
+
+def _module() -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise RuntimeUnavailableError(
+            'onnxruntime is not installed; install "ganexport[cpu]" (or "ganexport[gpu]")'
+        ) from None
+    return onnxruntime
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

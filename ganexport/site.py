@@ -1,0 +1,200 @@
+"""Bundles to a static site, and a server to look at it.
+
+The page itself was built from `web_demo/` and lies in `ganexport/_web/site`; a site is a copy of it, with the
+files of each bundle that a page loads and `models.json`, which lists them. It works on any static host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from ganexport.errors import BundleError, ExportError, OptionError, OutputExistsError
+from ganexport.folders import atomic_folder
+from ganexport.manifest import MANIFEST_NAME, Graphs, Manifest, read_manifest
+
+__all__ = ["build_site", "make_server", "serve_site"]
+
+WEB_FILES = Path(__file__).parent / "_web" / "site"
+MODELS_NAME = "models.json"
+MODEL_CARD = "README.md"
+
+MIME_TYPES = {
+    ".bin": "application/octet-stream",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".mjs": "text/javascript",
+    ".onnx": "application/octet-stream",
+    ".png": "image/png",
+    ".safetensors": "application/octet-stream",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webp": "image/webp",
+    "": "application/octet-stream",
+}
+HEADERS = {
+    # Together they isolate the page, which is what browsers ask for before they let it use threads.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+def build_site(bundles: Sequence[Path], output: Path, *, force: bool = False) -> Path:
+    """Write a static site that draws these bundles' pictures in the visitor's browser.
+
+    Args:
+        bundles: Folders of bundles; the page offers them in this order.
+        output: Folder to write. It appears whole or not at all.
+        force: Replace a site that is there already.
+
+    Returns:
+        `output`.
+
+    Raises:
+        OptionError: No bundles, or two of the same name.
+        OutputExistsError: `output` is there without `force`, or it holds something else than a site.
+        BundleError: A folder is no bundle, or its files are not those that its manifest lists.
+        ExportError: The page was not built.
+    """
+    if not bundles:
+        raise OptionError("a site needs at least one bundle")
+    if not (WEB_FILES / "index.html").is_file():
+        raise ExportError(f"the web files are not built: run `make web` in the clone to get {WEB_FILES}")
+    _check_replaceable(output)
+    with atomic_folder(output, force=force) as staging:
+        shutil.copytree(WEB_FILES, staging, dirs_exist_ok=True)
+        models = [_add_bundle(bundle, staging) for bundle in bundles]
+        text = json.dumps({"models": models}, indent=1, ensure_ascii=False)
+        (staging / MODELS_NAME).write_text(f"{text}\n", encoding="utf-8")
+    return output
+
+
+def _check_replaceable(output: Path) -> None:
+    """Whatever is no site stays, also with `force`."""
+    is_site = (output / MODELS_NAME).is_file()
+    if output.exists() and not is_site and not (output.is_dir() and not any(output.iterdir())):
+        raise OutputExistsError(
+            f"{output} exists and is no site that could be replaced: choose another output"
+        )
+
+
+def _add_bundle(bundle: Path, site: Path) -> dict[str, str]:
+    """Copy what a page needs of a bundle; returns its entry in `models.json`."""
+    manifest = _for_pages(read_manifest(bundle))
+    address = f"models/{re.sub(r'[^A-Za-z0-9._-]+', '-', manifest.name).strip('.-') or 'model'}"
+    folder = site / address
+    if folder.exists():
+        raise OptionError(f"bundles of one site need different names; two are called {manifest.name}")
+    for path, entry in manifest.files.items():
+        data = _read(bundle, path)
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise BundleError(f"{bundle / path} was altered: its SHA-256 is not the one in {MANIFEST_NAME}")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    return {"name": manifest.name, "manifest": f"{address}/{MANIFEST_NAME}"}
+
+
+def _read(bundle: Path, path: str) -> bytes:
+    try:
+        return (bundle / path).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{bundle} is incomplete: {path} cannot be read ({error.strerror})") from None
+
+
+def _for_pages(manifest: Manifest) -> Manifest:
+    """The manifest without what only services and trainers use, and without those files."""
+    no_generator = {"generator": None}
+    targets = {name: graphs.model_copy(update=no_generator) for name, graphs in manifest.targets.items()}
+    wanted = {manifest.goldens.file, manifest.preview, MODEL_CARD}
+    for graphs in targets.values():
+        wanted.update(_files(graphs))
+    files = {path: entry for path, entry in manifest.files.items() if path in wanted}
+    return manifest.model_copy(update={"targets": targets, "files": files})
+
+
+def _files(graphs: Graphs) -> Iterator[str]:
+    for graph in (graphs.mapping, *graphs.synthesis):
+        if graph is not None:
+            yield from (graph.file, *graph.weight_files)
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Files with their right types; no listings, nothing outside the folder, no log."""
+
+    protocol_version = "HTTP/1.1"
+    extensions_map = MIME_TYPES
+
+    def end_headers(self) -> None:
+        """Add the headers that every answer has."""
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def translate_path(self, path: str) -> str:
+        """The file of an address; an address that leaves the folder, also by a link, has none."""
+        root = Path(self.directory).resolve()
+        plain = super().translate_path(path)
+        found = Path(plain if "\0" not in plain else "/").resolve()
+        if found != root and root not in found.parents:
+            return str(root / MODELS_NAME / "is no folder")
+        # `resolve` drops the slash at the end, which tells a folder's page from a file.
+        return f"{found}/" if plain.endswith("/") else str(found)
+
+    def list_directory(self, path: Any) -> None:
+        """No listing."""
+        self.send_error(HTTPStatus.NOT_FOUND)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """No log."""
+
+
+def make_server(folder: Path, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+    """A server of a folder's files, bound but not started; port 0 takes any that is free.
+
+    Raises:
+        OptionError: The folder is no site, or the port cannot be had.
+    """
+    if not (folder / "index.html").is_file():
+        raise OptionError(f"{folder} is no site: it has no index.html")
+    try:
+        return ThreadingHTTPServer((host, port), partial(_Handler, directory=str(folder)))
+    except (OSError, OverflowError) as error:
+        raise OptionError(f"port {port} on {host} cannot be had: {error}; choose another") from None
+
+
+def serve_site(
+    folder: Path, port: int, host: str = "127.0.0.1", *, on_ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve a site until it is interrupted.
+
+    Args:
+        folder: What `build_site` wrote.
+        port: TCP port; 0 takes any that is free.
+        host: Address to listen on. Without https, browsers check files only on their own machine.
+        on_ready: Called with the site's address before the first answer.
+
+    Raises:
+        OptionError: The folder is no site, or the port cannot be had.
+    """
+    with make_server(folder, port, host) as server:
+        if on_ready:
+            on_ready(f"http://{host}:{server.server_port}/")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -1,0 +1,50 @@
+"""`ganexport.runtimes.browser`: what `verify --browser` asks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganexport.errors import BundleError, RuntimeUnavailableError
+from ganexport.manifest import read_manifest
+from ganexport.runtimes import browser
+from ganexport.runtimes.browser import browser_results
+
+pytestmark = pytest.mark.web
+
+
+def test_every_case_on_every_runtime(digits_bundle: Path) -> None:
+    runtimes = ("ort-wasm", "tfjs-wasm", "tfjs-webgl")
+    results = browser_results(digits_bundle, runtimes)
+    cases = [case.name for case in read_manifest(digits_bundle).goldens.cases]
+    assert [(r.runtime, r.case) for r in results] == [(r, c) for r in runtimes for c in cases]
+    for result in results:
+        assert result.reason is None
+        assert result.max_grey_levels is not None
+        assert result.max_grey_levels <= 1
+        assert result.leaked_tensors in (0, None)
+        assert result.version is not None
+        assert "Chromium" in result.version
+
+
+def test_a_runtime_that_cannot_start_says_why(digits_bundle: Path) -> None:
+    for result in browser_results(digits_bundle, ["abacus"]):
+        assert result.max_grey_levels is None
+        assert result.reason is not None
+        assert "not on abacus" in result.reason
+
+
+def test_what_is_missing_is_said(
+    digits_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BundleError, match="is no bundle"):
+        browser_results(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(browser, "LIBRARY", tmp_path / "none")
+        with pytest.raises(RuntimeUnavailableError, match="run `make web`"):
+            browser_results(digits_bundle)
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    with pytest.raises(RuntimeUnavailableError, match=r"install ganexport\[browser\]"):
+        browser_results(digits_bundle)
