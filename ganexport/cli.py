@@ -7,13 +7,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 from rich.console import Console
 
 from ganexport import __version__
 from ganexport.errors import GanExportError, OptionError, UserError
+
+if TYPE_CHECKING:
+    from ganexport.manifest import TargetName
 
 __all__ = ["app", "main"]
 
@@ -31,9 +34,7 @@ BundleFolder = Annotated[Path, typer.Argument(help="A bundle's folder.", show_de
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Labels = Annotated[
-    Path | None, typer.Option("--labels", help="A file with the names of the classes, one a line.")
-]
+Labels = Annotated[Path | None, typer.Option("--labels", help="A file with the names of the classes, one a line.")]
 AllowUnverified = Annotated[
     bool, typer.Option("--allow-unverified", help="Keep a target that no runtime here could verify.")
 ]
@@ -105,7 +106,7 @@ def convert(
     if noise not in ("const", "none"):
         raise OptionError(f"--noise is const or none, found {noise!r}")
     options = ConvertOptions(
-        targets=tuple(part.strip() for part in to.split(",") if part.strip()),  # type: ignore[arg-type]
+        targets=cast("tuple[TargetName, ...]", tuple(part.strip() for part in to.split(",") if part.strip())),
         export=ExportOptions(noise=noise, truncation_psi=psi),  # type: ignore[arg-type]
         checkpoint=checkpoint,
         allow_unverified=allow_unverified,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ganexport import __version__
@@ -55,7 +57,7 @@ class ConvertOptions:
     """
 
     targets: tuple[TargetName, ...] = ("onnx", "tfjs")
-    export: ExportOptions = ExportOptions()
+    export: ExportOptions = field(default_factory=ExportOptions)
     checkpoint: bool = True
     allow_unverified: bool = False
     force: bool = False
@@ -64,7 +66,7 @@ class ConvertOptions:
 def convert(
     generator: Generator,
     output: Path,
-    options: ConvertOptions = ConvertOptions(),  # noqa: B008  # frozen
+    options: ConvertOptions = ConvertOptions(),  # frozen
     *,
     name: str | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -152,7 +154,7 @@ def _check_targets(targets: Sequence[str]) -> None:
 
 
 def _write_goldens(path: Path, cases: Sequence[Case]) -> None:
-    tensors = {}
+    tensors: dict[str, NDArray[Any]] = {}
     for case in cases:
         arrays = {**case.feeds, "images": case.expected["images"]}
         tensors |= {f"{case.golden.name}.{key}": np.ascontiguousarray(a) for key, a in arrays.items()}
@@ -187,6 +189,4 @@ def _tools() -> dict[str, str]:
 
 def _files(folder: Path) -> dict[str, FileEntry]:
     paths = sorted(p for p in folder.rglob("*") if p.is_file())
-    return {
-        p.relative_to(folder).as_posix(): FileEntry(bytes=p.stat().st_size, sha256=file_sha256(p)) for p in paths
-    }
+    return {p.relative_to(folder).as_posix(): FileEntry(bytes=p.stat().st_size, sha256=file_sha256(p)) for p in paths}

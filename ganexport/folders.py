@@ -29,6 +29,8 @@ def atomic_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     temporary.chmod(0o755)
     try:
         yield temporary
+        for file in temporary.rglob("*"):
+            file.chmod(0o755 if file.is_dir() else 0o644)  # some libraries write files for their owner alone
         _replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -34,9 +34,7 @@ def z_from_seed(seed: int, z_dim: int, distribution: Literal["normal", "uniform"
     return random.randn(1, z_dim).astype(np.float32)
 
 
-def z_from_seeds(
-    seeds: Sequence[int], z_dim: int, distribution: Literal["normal", "uniform"] = "normal"
-) -> Floats:
+def z_from_seeds(seeds: Sequence[int], z_dim: int, distribution: Literal["normal", "uniform"] = "normal") -> Floats:
     """One z a seed, each from its own random stream: [N, z_dim]."""
     if not seeds:
         return np.zeros((0, z_dim), np.float32)

@@ -56,8 +56,11 @@ A web page:
 
 def _signature(generator: Generator) -> str:
     spec = generator.spec
-    inputs = [f"`z` float32 [N, {spec.z_dim}] (normal)" if spec.z_distribution == "normal" else
-              f"`z` float32 [N, {spec.z_dim}] (uniform on −1…1)"]
+    inputs = [
+        f"`z` float32 [N, {spec.z_dim}] (normal)"
+        if spec.z_distribution == "normal"
+        else f"`z` float32 [N, {spec.z_dim}] (uniform on −1…1)"
+    ]
     if spec.c_dim:
         inputs.append(f"`c` float32 [N, {spec.c_dim}] (one-hot)")
     if spec.has_w_space:

@@ -25,7 +25,8 @@ def to_uint8(image: NDArray[np.floating], image_range: tuple[float, float]) -> P
     low, high = image_range
     kind = image.dtype.type
     levels = (image - kind(low)) * kind(255.0 / (high - low)) + kind(0.5)
-    return np.floor(np.clip(levels, kind(0), kind(255))).astype(np.uint8).transpose(0, 2, 3, 1)
+    pixels: Pixels = np.floor(np.clip(levels, kind(0), kind(255))).astype(np.uint8)
+    return pixels.transpose(0, 2, 3, 1)
 
 
 def grid_shape(count: int, text: str | None) -> tuple[int, int]:

@@ -89,9 +89,7 @@ def _check_replaceable(output: Path) -> None:
     """Whatever is no site stays, also with `force`."""
     is_site = (output / MODELS_NAME).is_file()
     if output.exists() and not is_site and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputExistsError(
-            f"{output} exists and is no site that could be replaced: choose another output"
-        )
+        raise OutputExistsError(f"{output} exists and is no site that could be replaced: choose another output")
 
 
 def _add_bundle(bundle: Path, site: Path) -> dict[str, str]:

@@ -233,9 +233,7 @@ def test_preview_types(connection: HTTPConnection, path: str, kind: str) -> None
     "path",
     ["/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/link.txt", "/lib/", "/%00", "/none"],
 )
-def test_preview_keeps_to_its_folder(
-    connection: HTTPConnection, path: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_preview_keeps_to_its_folder(connection: HTTPConnection, path: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert get(connection, path).status == 404
     assert capfd.readouterr() == ("", "")
 

@@ -126,14 +126,11 @@ def read_keras(name: str, resolution: int, channels: int | None) -> Pictures:
         parts: Any = getattr(tf.keras.datasets, name).load_data()
     except Exception as error:  # Keras raises bare Exception when a download fails
         raise DataError(
-            f"keras:{name} could not be downloaded ({_one_line(error)}); it needs a network, "
-            "`mnist10k` needs none"
+            f"keras:{name} could not be downloaded ({_one_line(error)}); it needs a network, `mnist10k` needs none"
         ) from None
     images = np.concatenate([part[0] for part in parts])
     labels = np.concatenate([part[1] for part in parts]).reshape(-1)
-    return from_arrays(
-        f"keras:{name}", images, labels, KERAS[name][0], resolution=resolution, channels=channels
-    )
+    return from_arrays(f"keras:{name}", images, labels, KERAS[name][0], resolution=resolution, channels=channels)
 
 
 def from_arrays(
@@ -157,8 +154,7 @@ def from_arrays(
         )
     if labels is not None and (labels.shape != (len(images),) or labels.dtype.kind not in "iu"):
         raise DataError(
-            f"{where}: `labels` is {labels.dtype} {list(labels.shape)}, "
-            f"expected whole numbers [{len(images)}]"
+            f"{where}: `labels` is {labels.dtype} {list(labels.shape)}, expected whole numbers [{len(images)}]"
         )
     images = to_channels(images, channels or images.shape[3])
     return Pictures(fit(images, resolution), None if labels is None else labels.astype(np.int64), label_names)
@@ -231,14 +227,11 @@ def _json_labels(where: str, entry: _Entry, pictures: list[str]) -> NDArray[np.i
         table = {str(name).replace("\\", "/"): label for name, label in rows}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{where}: cannot be read ({_one_line(error)}); "
-            'expected {"labels": [["a.png", 0], ...]} or null'
+            f'{where}: cannot be read ({_one_line(error)}); expected {{"labels": [["a.png", 0], ...]}} or null'
         ) from None
     missing = [p for p in pictures if p not in table]
     if missing:
-        raise DataError(
-            f"{where}: no label for {missing[0]!r} and {len(missing) - 1} more; list each picture"
-        )
+        raise DataError(f"{where}: no label for {missing[0]!r} and {len(missing) - 1} more; list each picture")
     if unknown := sorted(table.keys() - set(pictures)):
         raise DataError(f"{where}: names {unknown[0]!r}, which is not there ({len(unknown)} such names)")
     wrong = next((p for p in pictures if not _is_class(table[p])), None)

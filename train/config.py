@@ -6,6 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ganexport.architectures.stylegan2 import Spec
 from ganexport.errors import OptionError
@@ -57,12 +58,12 @@ class Config:
     d_channels: tuple[int, ...] = (64, 64, 48, 32)
     mirror: bool = False
     kimg: float = 600.0
-    batch: int = 32
+    batch: int = 16
     group: int = 4
-    g_lr: float = 0.002
-    d_lr: float = 0.002
+    g_lr: float = 0.004
+    d_lr: float = 0.004
     beta2: float = 0.99
-    r1_gamma: float = 0.2
+    r1_gamma: float = 0.5
     r1_interval: int = 16
     style_mixing: float = 0.5
     ema_kimg: float = 10.0
@@ -101,7 +102,7 @@ class Config:
         """The generator that this run trains."""
         return Spec(
             resolution=self.resolution,
-            image_channels=image_channels,
+            image_channels=image_channels,  # type: ignore[arg-type]  # checked by the spec
             z_dim=self.z_dim,
             c_dim=c_dim,
             w_dim=self.w_dim,
@@ -119,7 +120,8 @@ class Config:
     def read(path: Path) -> Config:
         """Read what `write` wrote."""
         data = json.loads(path.read_text(encoding="utf-8"))
-        return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return Config(**values)
 
 
 PRESETS = {

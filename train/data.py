@@ -46,15 +46,9 @@ class Dataset:
 
     def __post_init__(self) -> None:
         shape = self.images.shape
-        if (
-            len(shape) != 4
-            or shape[1] != shape[2]
-            or shape[3] not in (1, 3, 4)
-            or self.images.dtype != np.uint8
-        ):
+        if len(shape) != 4 or shape[1] != shape[2] or shape[3] not in (1, 3, 4) or self.images.dtype != np.uint8:
             raise DataError(
-                f"{self.name}: pictures are {self.images.dtype} {list(shape)}, "
-                "expected uint8 [N, R, R, 1|3|4]"
+                f"{self.name}: pictures are {self.images.dtype} {list(shape)}, expected uint8 [N, R, R, 1|3|4]"
             )
         if self.labels is None:
             object.__setattr__(self, "label_names", None)
@@ -162,9 +156,7 @@ def split(dataset: Dataset, held_out: int, seed: int) -> tuple[Dataset, Dataset]
         OptionError: Nothing would be left for training.
     """
     if not 0 <= held_out < len(dataset):
-        raise OptionError(
-            f"cannot hold out {held_out} of {len(dataset)} pictures; choose 0 to {len(dataset) - 1}"
-        )
+        raise OptionError(f"cannot hold out {held_out} of {len(dataset)} pictures; choose 0 to {len(dataset) - 1}")
     order = np.random.RandomState(seed).permutation(len(dataset))
     return _take(dataset, np.sort(order[held_out:])), _take(dataset, np.sort(order[:held_out]))
 
@@ -195,13 +187,9 @@ class Sampler:
         DataError: The data set is empty.
     """
 
-    def __init__(
-        self, dataset: Dataset, *, seed: int, batch: int, group: int = 1, mirror: bool = False
-    ) -> None:
+    def __init__(self, dataset: Dataset, *, seed: int, batch: int, group: int = 1, mirror: bool = False) -> None:
         if batch < 1 or group < 1 or batch % group:
-            raise OptionError(
-                f"batch {batch} is not a multiple of group {group}; choose a group that divides it"
-            )
+            raise OptionError(f"batch {batch} is not a multiple of group {group}; choose a group that divides it")
         if not len(dataset):
             raise DataError(f"{dataset.name}: no pictures to draw from")
         self._dataset, self._seed, self._batch, self._group = dataset, seed, batch, group
@@ -235,9 +223,7 @@ class Sampler:
         index = np.empty((groups, self._group), np.int64)
         for c in np.unique(classes):
             chosen = classes == c
-            index[chosen] = _draw(random, self._by_class[c], int(chosen.sum()) * self._group).reshape(
-                -1, self._group
-            )
+            index[chosen] = _draw(random, self._by_class[c], int(chosen.sum()) * self._group).reshape(-1, self._group)
         return index.reshape(-1)
 
 

@@ -20,6 +20,9 @@ __all__ = ["discriminate", "discriminator_parameters", "minibatch_stddev"]
 Tensor = Any
 FIR = (1.0, 3.0, 3.0, 1.0)
 SLOPE, GAIN = 0.2, math.sqrt(2.0)
+STATISTICS = 8
+"""Maps of minibatch standard deviation. With equalised learning rates a single one among many channels is heard too
+late: small generators had collapsed by then."""
 
 
 def discriminator_parameters(channels: Sequence[int], image_channels: int, c_dim: int) -> dict[str, Parameter]:
@@ -32,11 +35,12 @@ def discriminator_parameters(channels: Sequence[int], image_channels: int, c_dim
         shapes[f"{block}.conv1.weight"], shapes[f"{block}.conv1.bias"] = (3, 3, into, out), (out,)
         shapes[f"{block}.skip.weight"] = (1, 1, into, out)
     width = channels[0]
-    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + 1, width), (width,)
+    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + STATISTICS, width), (width,)
     shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
-    shapes["out.weight"], shapes["out.bias"] = (width, 1), (1,)
     if c_dim:
         shapes["label.weight"] = (c_dim, width)
+    else:
+        shapes["out.weight"], shapes["out.bias"] = (width,), ()
     return {name: _parameter(name, shape) for name, shape in shapes.items()}
 
 
@@ -44,14 +48,18 @@ def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
     if name.endswith(".bias"):
         return Parameter(shape, initial=0.0)
     if name == "label.weight":
-        return Parameter(shape)
-    return Parameter(shape, gain=1.0 / math.sqrt(math.prod(shape[:-1])))
+        return Parameter(shape)  # normalised when used
+    fan_in = shape[0] if name == "out.weight" else math.prod(shape[:-1])
+    return Parameter(shape, gain=1.0 / math.sqrt(fan_in))
 
 
 def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor | None, group: int) -> Tensor:
     """Images [N, H, W, C] and one-hot labels [N, c_dim] -> logits [N] float32.
 
-    Source: Karras et al. 2020 (StyleGAN2), figure 7; labels by projection (Miyato and Koyama 2018).
+    With labels the logit is the projection on the label's own direction and nothing else, so that a discriminator
+    that knows real from fake must know the classes too.
+
+    Source: Karras et al. 2020 (StyleGAN2), figure 7, and its ADA successor; projection by Miyato and Koyama 2018.
     """
 
     def bias(name: str) -> Tensor:
@@ -70,29 +78,32 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
         x = activate(conv(x, f"{block}.conv0.weight"), f"{block}.conv0.bias")
         x = conv(_blur(x, (2, 2)), f"{block}.conv1.weight", stride=2, padding="VALID")
         x = (activate(x, f"{block}.conv1.bias") + shortcut) * math.sqrt(0.5)  # [N, H/2, W/2, C']
-    x = tf.concat([x, minibatch_stddev(x, group)], axis=-1)  # [N, 4, 4, C + 1]
+    x = tf.concat([x, minibatch_stddev(x, group, STATISTICS)], axis=-1)  # [N, 4, 4, C + S]
     x = activate(conv(x, "b4.conv.weight"), "b4.conv.bias")
     x = tf.reshape(x, [-1, math.prod(x.shape[1:])])  # [N, 16 C]
     x = activate(tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)), "b4.fc.bias")
     x = tf.cast(x, tf.float32)
-    logits = tf.matmul(x, weights["out.weight"]) + weights["out.bias"]
-    if labels is not None:
-        embedded = tf.matmul(labels, weights["label.weight"])  # [N, C]
-        logits += tf.reduce_sum(x * embedded, axis=1, keepdims=True) / math.sqrt(x.shape[1])
-    return logits[:, 0]
+    if labels is None:
+        return tf.reduce_sum(x * weights["out.weight"], axis=1) + weights["out.bias"]
+    direction = tf.matmul(labels, weights["label.weight"])  # [N, C]
+    direction *= tf.math.rsqrt(tf.reduce_mean(tf.square(direction), axis=1, keepdims=True) + 1e-8)
+    return tf.reduce_sum(x * direction, axis=1) / math.sqrt(x.shape[1])
 
 
-def minibatch_stddev(x: Tensor, group: int) -> Tensor:
-    """One map [N, H, W, 1]: how much a group of `group` consecutive pictures differ, averaged over everything.
+def minibatch_stddev(x: Tensor, group: int, statistics: int) -> Tensor:
+    """Maps [N, H, W, statistics]: how much a group of `group` consecutive pictures differ.
 
-    Source: Karras et al. 2018, section 3. The pictures of a group must share a label: over mixed labels the
-    statistic is satisfied by one picture per class.
+    The standard deviation over the group is averaged over positions and over C / statistics neighbouring channels. The
+    pictures of a group must share a label: over mixed labels the statistic is satisfied by one picture per class.
+
+    Source: Karras et al. 2018, section 3; several statistics as in StyleGAN2-ADA.
     """
-    n, h, w, c = tf.shape(x)[0], *x.shape[1:]
-    grouped = tf.reshape(x, [-1, group, h, w, c])  # [N/G, G, H, W, C]
+    n = tf.shape(x)[0]
+    h, w, c = x.shape[1:]
+    grouped = tf.reshape(x, [-1, group, h, w, statistics, c // statistics])  # [N/G, G, H, W, S, C/S]
     variance = tf.math.reduce_variance(grouped, axis=1)
-    stddev = tf.reduce_mean(tf.sqrt(variance + tf.constant(1e-8, x.dtype)), axis=[1, 2, 3])  # [N/G]
-    return tf.ones([n, h, w, 1], x.dtype) * tf.repeat(stddev, group)[:, None, None, None]
+    stddev = tf.reduce_mean(tf.sqrt(variance + tf.constant(1e-8, x.dtype)), axis=[1, 2, 4])  # [N/G, S]
+    return tf.ones([n, h, w, statistics], x.dtype) * tf.repeat(stddev, group, axis=0)[:, None, None, :]
 
 
 def _blur(x: Tensor, padding: tuple[int, int], stride: int = 1) -> Tensor:

@@ -19,7 +19,7 @@ from ganexport.spec import GeneratorSpec
 
 __all__ = ["Parameter", "fold", "generator_parameters", "initial_value"]
 
-MAPPING_LR_MULTIPLIER = 0.01
+MAPPING_LR_MULTIPLIER = 0.1
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,7 @@ class _Run:
         self.data, self.held_out, self.strategy = data, held_out, strategy
         self.generate = make_generate(state)
         self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
-        self.sampler = Sampler(
-            data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror
-        )
+        self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
     @property
     def kimg(self) -> float:
@@ -114,9 +112,7 @@ class _Run:
 
         def share(array: Any) -> Any:
             return self.strategy.experimental_distribute_values_from_function(
-                lambda context: tf.constant(
-                    array[context.replica_id_in_sync_group * per_replica :][:per_replica]
-                )
+                lambda context: tf.constant(array[context.replica_id_in_sync_group * per_replica :][:per_replica])
             )
 
         return share(images), share(one_hot)

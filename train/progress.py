@@ -27,7 +27,8 @@ class Progress:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=total, completed=kimg)
+        self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, completed=kimg)
         self._total, self._started = total, (time.monotonic(), kimg)
         self._last = (time.monotonic(), kimg)
         self._line = 0.0

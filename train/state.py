@@ -71,9 +71,7 @@ class State:
 
 
 def _variables(parameters: dict[str, Parameter], seed: int) -> dict[str, Tensor]:
-    return {
-        name: _variable(initial_value(name, p, seed), trainable=p.trainable) for name, p in parameters.items()
-    }
+    return {name: _variable(initial_value(name, p, seed), trainable=p.trainable) for name, p in parameters.items()}
 
 
 def _variable(value: NDArray[np.float32], *, trainable: bool) -> Tensor:

@@ -58,9 +58,7 @@ def mapping(
     return outputs
 
 
-def synthesis(
-    ops: Ops[T, W], weights: Mapping[str, W], spec: GeneratorSpec, inputs: Mapping[str, T]
-) -> dict[str, T]:
+def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: GeneratorSpec, inputs: Mapping[str, T]) -> dict[str, T]:
     """Run the synthesis on its inputs by name.
 
     Args:

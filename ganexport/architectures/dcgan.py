@@ -67,9 +67,7 @@ class Spec(GeneratorSpec):
         if size != self.resolution:
             raise ValueError(f"the layers end at {size}², but the resolution is {self.resolution}²")
         if self.layers[-1].channels != self.image_channels:
-            raise ValueError(
-                f"the last layer gives {self.layers[-1].channels} channels, not {self.image_channels}"
-            )
+            raise ValueError(f"the last layer gives {self.layers[-1].channels} channels, not {self.image_channels}")
         if self.has_w_space:
             raise ValueError("a DCGAN has no w space: leave w_dim and num_ws at 0")
         return self

@@ -110,9 +110,7 @@ def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def mapping(
-    ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None, truncation_psi: T
-) -> dict[str, T]:
+def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None, truncation_psi: T) -> dict[str, T]:
     """z [N, z_dim], c [N, c_dim], truncation_psi [N, num_ws] -> `ws` [N, num_ws, w_dim].
 
     Source: Karras et al. 2019 (StyleGAN), section 2 and appendix B (truncation); labels as in StyleGAN2-ADA.
@@ -127,9 +125,7 @@ def mapping(
     return {"ws": ops.truncate(x, weights["mapping.w_avg"], truncation_psi)}
 
 
-def synthesis(
-    ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T, noise_scale: T | None
-) -> dict[str, T]:
+def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T, noise_scale: T | None) -> dict[str, T]:
     """ws [N, num_ws, w_dim], noise_scale [N] -> `image` [N, C, H, W]; `skip` nets also each `rgb_b{res}`.
 
     Source: Karras et al. 2020 (StyleGAN2), figures 2 and 7; each to-RGB shares the next block's first w.

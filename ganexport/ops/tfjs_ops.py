@@ -65,9 +65,7 @@ class TfjsOps(Ops[Value, Weight]):
             return name
         kind = {"type": "DT_INT32" if array.dtype == np.int32 else "DT_FLOAT"}
         tensor = {"dtype": kind["type"], "tensorShape": _shape(array.shape)}
-        self.nodes.append(
-            {"name": name, "op": "Const", "attr": {"dtype": kind, "value": {"tensor": tensor}}}
-        )
+        self.nodes.append({"name": name, "op": "Const", "attr": {"dtype": kind, "value": {"tensor": tensor}}})
         self.weights[name] = array
         return name
 
@@ -75,9 +73,7 @@ class TfjsOps(Ops[Value, Weight]):
         self, name: str, op: str, inputs: Sequence[Value | str], shape: Shape, attributes: dict[str, Json]
     ) -> Value:
         names = [i if isinstance(i, str) else i.name for i in inputs]
-        self.nodes.append(
-            {"name": name, "op": op, "input": names, "attr": {"T": {"type": "DT_FLOAT"}, **attributes}}
-        )
+        self.nodes.append({"name": name, "op": op, "input": names, "attr": {"T": {"type": "DT_FLOAT"}, **attributes}})
         return Value(name, shape)
 
     def _float(self, value: float) -> str:
@@ -242,9 +238,7 @@ class TfjsOps(Ops[Value, Weight]):
         _, h, w, c = parts[0][0].shape
         assert h is not None and w is not None
         stride = len(parts)
-        rows = [
-            self._reshape(self._join(row, axis=3), None, h, stride * w, c) for row in parts
-        ]  # [N, H, stride·W, C]
+        rows = [self._reshape(self._join(row, axis=3), None, h, stride * w, c) for row in parts]  # [N, H, stride·W, C]
         return self._reshape(self._join(rows, axis=2), None, stride * h, stride * w, c)
 
     def _spread(self, x: Value, kernel: Weight) -> Value:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,35 @@ from ganexport.errors import GanExportError, RuntimeUnavailableError
 from ganexport.manifest import Graphs, ParityResult, TargetName
 from ganexport.parity.cases import Case
 from ganexport.parity.tolerances import GREY_LEVELS, relative_tolerance
+from ganexport.pictures import to_uint8
 from ganexport.runtimes import RUNTIMES, Runtime
 
-__all__ = ["check_target", "compare", "runtimes_of"]
+__all__ = ["Row", "check_target", "compare", "runtimes_of"]
 
 BLANK = 1e-3
 """A picture whose standard deviation is below this share of the image range shows nothing."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a result is about."""
+
+    target: TargetName
+    runtime: str
+    version: str | None = None
+    case: str = "all"
+    tensor: str = "all"
+
+    def result(
+        self,
+        status: Literal["ok", "failed", "not verified"],
+        reason: str | None = None,
+        *,
+        max_abs: float | None = None,
+        tolerance: float | None = None,
+    ) -> ParityResult:
+        """The result itself."""
+        return ParityResult(**vars(self), status=status, reason=reason, max_abs=max_abs, tolerance=tolerance)
 
 
 def runtimes_of(target: TargetName) -> list[Runtime]:
@@ -44,88 +68,73 @@ def check_target(
         not there gives one line, `not verified` with the reason.
     """
     results: list[ParityResult] = []
-
-    def add(found: Iterable[ParityResult]) -> None:
-        for result in found:
-            results.append(result)
-            on_result(result)
-
     for runtime in runtimes_of(target) if runtimes is None else runtimes:
-        common = {"target": target, "runtime": runtime.name}
+        row = Row(target, runtime.name)
+        found: list[ParityResult] = []
         try:
-            common["version"] = runtime.version()
-            add(_fingerprints(runtime, folder, graphs, common, weights_sha256))
+            row = replace(row, version=runtime.version())
+            found += _fingerprints(runtime, folder, graphs, row, weights_sha256)
             outputs = runtime.replay(folder, graphs, [case.feeds for case in cases])
+            for case, got in zip(cases, outputs, strict=True):
+                found += compare(case, got, row, image_range)
         except RuntimeUnavailableError as error:
-            line = {"version": None, **common, "case": "all", "tensor": "all"}
-            add([ParityResult(**line, status="not verified", reason=str(error))])
-            continue
+            found = [row.result("not verified", str(error))]
         except GanExportError as error:
-            line = {"version": None, **common, "case": "all", "tensor": "all"}
-            add([ParityResult(**line, status="failed", reason=str(error))])
-            continue
-        for case, got in zip(cases, outputs, strict=True):
-            add(compare(case, got, common, image_range))
+            found.append(row.result("failed", str(error)))
+        for result in found:
+            on_result(result)
+        results += found
     return results
 
 
 def compare(
-    case: Case,
-    got: Mapping[str, NDArray[Any]],
-    common: Mapping[str, Any],
-    image_range: tuple[float, float],
+    case: Case, got: Mapping[str, NDArray[Any]], row: Row, image_range: tuple[float, float]
 ) -> list[ParityResult]:
     """Each of the oracle's tensors against what a runtime gave.
 
-    `images` is only given by the graphs that end in pixels, so it is compared where it is there.
+    Where the graphs end in `image`, its 8-bit pictures are compared too.
     """
+    if "images" not in got and "image" in got and got["image"].ndim == 4 and np.isfinite(got["image"]).all():
+        got = {**got, "images": to_uint8(got["image"], image_range)}
     results = []
-    wanted = [name for name in case.expected if name != "images" or name in got]
-    for name in wanted:
-        line = {**common, "case": case.golden.name, "tensor": name}
-        if name not in got:
-            results.append(ParityResult(**line, status="failed", reason="the graph has no such output"))
+    for name, expected in case.expected.items():
+        at = replace(row, case=case.golden.name, tensor=name)
+        if name in got:
+            results.append(_tensor(at, expected, got[name], image_range))
         else:
-            results.append(_tensor(line, case.expected[name], got[name], image_range))
-    for name in sorted(got.keys() - case.expected.keys()):
-        line = {**common, "case": case.golden.name, "tensor": name}
-        results.append(ParityResult(**line, status="failed", reason="the oracle has no such tensor"))
+            results.append(at.result("failed", "no graph gives it"))
     return results
 
 
-def _tensor(
-    line: dict[str, Any], expected: NDArray[Any], got: NDArray[Any], image_range: tuple[float, float]
-) -> ParityResult:
+def _tensor(row: Row, expected: NDArray[Any], got: NDArray[Any], image_range: tuple[float, float]) -> ParityResult:
     if got.shape != expected.shape:
-        reason = f"shape {list(got.shape)}, expected {list(expected.shape)}"
-        return ParityResult(**line, status="failed", reason=reason)
+        return row.result("failed", f"shape {list(got.shape)}, expected {list(expected.shape)}")
     if not np.isfinite(got).all():
-        return ParityResult(**line, status="failed", reason="values that are not finite")
-    pixels = line["tensor"] == "images"
-    tolerance = GREY_LEVELS if pixels else relative_tolerance(line["runtime"]) * float(np.abs(expected).max())
-    figures = {"max_abs": float(np.abs(got.astype(np.float64) - expected).max()), "tolerance": tolerance}
-    if line["tensor"] in ("image", "images"):
+        return row.result("failed", "values that are not finite")
+    pixels = row.tensor == "images"
+    largest = float(np.abs(expected).max())
+    tolerance = GREY_LEVELS if pixels else relative_tolerance(row.runtime) * largest
+    error = float(np.abs(got.astype(np.float64) - expected).max())
+    if row.tensor in ("image", "images"):
         span = 255.0 if pixels else image_range[1] - image_range[0]
         if got.reshape(len(got), -1).std(axis=1).min() < BLANK * span:
-            return ParityResult(**line, **figures, status="failed", reason="a blank picture")
-    if figures["max_abs"] > tolerance:
-        return ParityResult(**line, **figures, status="failed", reason="differs from the oracle")
-    return ParityResult(**line, **figures, status="ok")
+            return row.result("failed", "a blank picture", max_abs=error, tolerance=tolerance)
+    if error > tolerance:
+        return row.result("failed", "differs from the oracle", max_abs=error, tolerance=tolerance)
+    return row.result("ok", max_abs=error, tolerance=tolerance)
 
 
-def _fingerprints(
-    runtime: Runtime, folder: Path, graphs: Graphs, common: Mapping[str, Any], weights_sha256: str
-) -> list[ParityResult]:
+def _fingerprints(runtime: Runtime, folder: Path, graphs: Graphs, row: Row, weights_sha256: str) -> list[ParityResult]:
     """Whether each graph says that it was made of these weights."""
     results = []
     for graph in (graphs.mapping, *graphs.synthesis, graphs.generator):
         if graph is None:
             continue
         found = runtime.fingerprint(folder / graph.file)
-        line = {**common, "case": graph.file, "tensor": "weights_sha256"}
+        at = replace(row, case=graph.file, tensor="weights_sha256")
         if found == weights_sha256:
-            results.append(ParityResult(**line, status="ok"))
+            results.append(at.result("ok"))
         else:
             reason = f"made of other weights ({(found or 'no hash')[:12]}…, expected {weights_sha256[:12]}…)"
-            results.append(ParityResult(**line, status="failed", reason=reason))
+            results.append(at.result("failed", reason))
     return results

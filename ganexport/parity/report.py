@@ -12,9 +12,7 @@ from ganexport.manifest import ParityResult, TargetName
 __all__ = ["parity_table", "require_parity"]
 
 
-def require_parity(
-    results: Sequence[ParityResult], targets: Iterable[TargetName], *, allow_unverified: bool
-) -> None:
+def require_parity(results: Sequence[ParityResult], targets: Iterable[TargetName], *, allow_unverified: bool) -> None:
     """Pass or raise: a failure fails, and so does a target that no runtime could run.
 
     Raises:

@@ -102,15 +102,10 @@ def _run(page: Page, manifest: Manifest, runtime: str, browser: str) -> list[Bro
         found: dict[str, Any] = page.evaluate(VERIFY, [runtime, MOST_SECONDS])
     except Error as error:
         reason = error.message.splitlines()[0].removeprefix("Page.evaluate: ")
-        return [
-            BrowserResult(runtime, None, case.name, None, None, reason) for case in manifest.goldens.cases
-        ]
+        return [BrowserResult(runtime, None, case.name, None, None, reason) for case in manifest.goldens.cases]
     version = f"{found['version']} (Chromium {browser})"
     leaked = found["leakedTensors"]
-    return [
-        BrowserResult(runtime, version, case["case"], case["maxGreyLevels"], leaked)
-        for case in found["cases"]
-    ]
+    return [BrowserResult(runtime, version, case["case"], case["maxGreyLevels"], leaked) for case in found["cases"]]
 
 
 def _answer(route: Route, bundle: Path) -> None:

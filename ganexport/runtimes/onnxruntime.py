@@ -85,7 +85,7 @@ class OnnxRuntime:
 
 
 def generate_feeds(case: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]] | None:
-    """A case for `generator.onnx`, which takes one psi a picture and always adds the stored noise; None if it cannot."""
+    """A case for `generator.onnx`, which takes one psi a picture and adds the stored noise; None if it cannot."""
     feeds = dict(case)
     if (psi := feeds.get("truncation_psi")) is not None:
         if (psi != psi[:, :1]).any():

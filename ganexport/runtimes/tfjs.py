@@ -88,9 +88,7 @@ def node_program() -> str:
     """
     found = shutil.which("node") or _bundled_node()
     if found is None:
-        raise RuntimeUnavailableError(
-            'no `node` on the path; install Node.js, or "ganexport[node]", which brings one'
-        )
+        raise RuntimeUnavailableError('no `node` on the path; install Node.js, or "ganexport[node]", which brings one')
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     major = version.removeprefix("v").split(".")[0]
     if not major.isdigit() or int(major) < OLDEST_NODE:

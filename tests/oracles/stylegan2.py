@@ -109,9 +109,7 @@ def count(weights, pattern):
 # -------------------------------------------------------------------------------------------------- synthesis
 
 
-def synthesis(
-    weights, ws, *, architecture="skip", resample_filter=(1, 3, 3, 1), conv_clamp=None, noise_mode="const"
-):
+def synthesis(weights, ws, *, architecture="skip", resample_filter=(1, 3, 3, 1), conv_clamp=None, noise_mode="const"):
     """Pictures [N, C, H, W] from ws [N, num_ws, w_dim]; see `synthesis_blocks`."""
     blocks = synthesis_blocks(
         weights,

@@ -101,9 +101,7 @@ def _block_tensors(block: Module) -> dict[str, np.ndarray]:
     tensors = {"const": block.tensor("const")} if block.has("const") else {}
     for name, layer in block.modules.items():
         if name == "skip":
-            _expect(
-                layer, activation="linear", up=2, down=1, padding=0, conv_clamp=None, bias=None, act_gain=1
-            )
+            _expect(layer, activation="linear", up=2, down=1, padding=0, conv_clamp=None, bias=None, act_gain=1)
             part = {"weight": layer.tensor("weight") * layer["weight_gain"]}  # [O, I, 1, 1]
         else:
             part = _styled_tensors(name, layer)
@@ -208,9 +206,7 @@ class _EasyDict(dict[str, Any]):
 class _NvidiaUnpickler(InertUnpickler):
     allowed = {  # noqa: RUF012
         **TENSOR_GLOBALS,
-        "torch_utils.persistence._reconstruct_persistent_obj": lambda meta: Module(
-            meta["class_name"], meta["state"]
-        ),
+        "torch_utils.persistence._reconstruct_persistent_obj": lambda meta: Module(meta["class_name"], meta["state"]),
         "torch.storage._load_from_bytes": _load_storage,
         "dnnlib.util.EasyDict": _EasyDict,
         "numpy.dtype": _NumpyDtype,

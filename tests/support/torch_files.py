@@ -92,9 +92,7 @@ class _ZipUnpickler(InertUnpickler):
         return self._load_storage(pid)
 
 
-def fold_dcgan(
-    state: Mapping[str, np.ndarray], eps: float = 1e-5
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def fold_dcgan(state: Mapping[str, np.ndarray], eps: float = 1e-5) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Settings and canonical tensors of a DCGAN from PyTorch's tutorial, from its state dict.
 
     Keys are `PREFIX{number}.{part}`; in the order of the numbers, a module with running statistics is the

@@ -67,9 +67,7 @@ def test_npz_keeps_labels_and_their_names(tmp_path: Path) -> None:
     )
     data = load_dataset(str(path), resolution=8)
     assert (data.c_dim, data.channels, data.resolution) == (3, 3, 8)
-    assert (
-        data.label_names == ("a", "b", "c") and data.labels is not None and data.labels.tolist() == [1, 0, 1]
-    )
+    assert data.label_names == ("a", "b", "c") and data.labels is not None and data.labels.tolist() == [1, 0, 1]
 
 
 def test_small_pictures_are_padded_in_their_own_background(tmp_path: Path) -> None:
@@ -118,17 +116,11 @@ def test_nvidia_dataset_json(tmp_path: Path, labels: list[list[object]] | None) 
     }
     data = load_dataset(str(pack(tmp_path / "p.zip", files)), resolution=8)
     assert data.c_dim == (4 if labels else 0)
-    assert (
-        (data.labels is None)
-        if labels is None
-        else (data.labels is not None and data.labels.tolist() == [0, 3])
-    )
+    assert (data.labels is None) if labels is None else (data.labels is not None and data.labels.tolist() == [0, 3])
 
 
 def test_pictures_at_the_top_have_no_labels(tmp_path: Path) -> None:
-    data = load_dataset(
-        str(write(tmp_path, {"a.png": png(), "x/b.png": png(), "y/b.png": png()})), resolution=8
-    )
+    data = load_dataset(str(write(tmp_path, {"a.png": png(), "x/b.png": png(), "y/b.png": png()})), resolution=8)
     assert data.labels is None and data.label_names is None and data.c_dim == 0
 
 
@@ -170,12 +162,7 @@ def test_keras_joins_its_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     part = (np.zeros((2, 32, 32, 3), np.uint8), np.array([[9], [0]], np.uint8))
     monkeypatch.setattr(tf.keras.datasets.cifar10, "load_data", lambda: (part, part))
     data = load_dataset("keras:cifar10", resolution=32)
-    assert (
-        len(data) == 4
-        and data.c_dim == 10
-        and data.label_names is not None
-        and data.label_names[9] == "truck"
-    )
+    assert len(data) == 4 and data.c_dim == 10 and data.label_names is not None and data.label_names[9] == "truck"
 
 
 GOOD = np.zeros((2, 8, 8), np.uint8)

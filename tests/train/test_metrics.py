@@ -271,9 +271,7 @@ def test_classifier_learns_repeats_and_is_cached(tmp_path: Path) -> None:
     assert first.accuracy > 0.75 and lines
     again = load_or_train(training, held_out, tmp_path, recipe=recipe, report=pytest.fail)
     assert again.accuracy == first.accuracy
-    np.testing.assert_array_equal(
-        again.judge(held_out.images).features, first.judge(held_out.images).features
-    )
+    np.testing.assert_array_equal(again.judge(held_out.images).features, first.judge(held_out.images).features)
     (cached,) = tmp_path.iterdir()
     cached.write_bytes(cached.read_bytes()[:500])  # cut short: trained anew, to the same weights
     anew = load_or_train(training, held_out, tmp_path, recipe=recipe, report=silent)

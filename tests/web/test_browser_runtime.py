@@ -36,9 +36,7 @@ def test_a_runtime_that_cannot_start_says_why(digits_bundle: Path) -> None:
         assert "not on abacus" in result.reason
 
 
-def test_what_is_missing_is_said(
-    digits_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_missing_is_said(digits_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BundleError, match="is no bundle"):
         browser_results(tmp_path)
     with monkeypatch.context() as patch:

@@ -203,7 +203,7 @@ def _compiled_step(variables: dict[str, Any], recipe: Recipe, total: int) -> Cal
     first = {k: tf.Variable(tf.zeros_like(v)) for k, v in variables.items()}
     second = {k: tf.Variable(tf.zeros_like(v)) for k, v in variables.items()}
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function
     def step(images: Any, labels: Any, movements: Any, number: Any) -> Any:
         moved = tf.raw_ops.ImageProjectiveTransformV3(
             images=images,
@@ -249,9 +249,7 @@ def _batches(
         yield to_float(dataset.images[index]), dataset.labels[index], movements
 
 
-def _movements(
-    random: np.random.Generator, recipe: Recipe, count: int, resolution: int
-) -> NDArray[np.float32]:
+def _movements(random: np.random.Generator, recipe: Recipe, count: int, resolution: int) -> NDArray[np.float32]:
     """Random affine maps about the centre, as TensorFlow's projective transforms [count, 8]."""
     angle = random.uniform(-recipe.turn, recipe.turn, count)
     scale = np.exp(random.uniform(-recipe.scale, recipe.scale, (2, count)))

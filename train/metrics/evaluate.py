@@ -35,9 +35,7 @@ BARS = {
 Figures = dict[str, Any]
 
 
-def protocol_inputs(
-    z_dim: int, c_dim: int, *, count: int = PICTURES
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def protocol_inputs(z_dim: int, c_dim: int, *, count: int = PICTURES) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Inputs of the pictures to measure: picture i has seed i and class i modulo `c_dim`.
 
     Returns:
@@ -103,23 +101,18 @@ def _against(
     return {
         "class_agreement": float(agreement.mean()),
         "class_agreement_by_class": [
-            float(agreement[labels == c].mean()) if (labels == c).any() else None
-            for c in range(held_out.c_dim)
+            float(agreement[labels == c].mean()) if (labels == c).any() else None for c in range(held_out.c_dim)
         ],
         "frechet": frechet(judged.features, target.features),
         "precision": precision,
         "recall": recall,
-        "recall_by_class": recall_by_class(
-            target.features, held_out.labels, judged.features, labels, held_out.c_dim
-        ),
+        "recall_by_class": recall_by_class(target.features, held_out.labels, judged.features, labels, held_out.c_dim),
         "within_class_distance_pixels": within_class_distance(pixel_rows(images), labels),
         "within_class_distance_features": within_class_distance(judged.features, labels),
     }
 
 
-def _check(
-    pictures: NDArray[np.uint8], asked: NDArray[np.int64], training: Dataset, held_out: Dataset
-) -> None:
+def _check(pictures: NDArray[np.uint8], asked: NDArray[np.int64], training: Dataset, held_out: Dataset) -> None:
     if training.labels is None or held_out.labels is None:
         raise OptionError(f"{training.name}: has no labels; the measurements need labelled pictures")
     expected = training.images.shape[1:]
@@ -131,9 +124,7 @@ def _check(
     if min(len(pictures), len(training), len(held_out)) <= NEIGHBOUR:
         raise OptionError(f"too few pictures to measure: more than {NEIGHBOUR} of each kind are needed")
     if asked.min() < 0 or asked.max() >= training.c_dim:
-        raise OptionError(
-            f"asked for class {asked.min()} to {asked.max()}, expected 0 to {training.c_dim - 1}"
-        )
+        raise OptionError(f"asked for class {asked.min()} to {asked.max()}, expected 0 to {training.c_dim - 1}")
 
 
 def verdict(figures: Figures) -> dict[str, bool]:
@@ -151,7 +142,6 @@ def verdict(figures: Figures) -> dict[str, bool]:
         "within_class_distance_pixels": near("within_class_distance_pixels"),
         "within_class_distance_features": near("within_class_distance_features"),
         "recall_by_class": all(
-            made is not None and real is not None and made >= BARS["recall_by_class"] * real
-            for made, real in recalls
+            made is not None and real is not None and made >= BARS["recall_by_class"] * real for made, real in recalls
         ),
     }

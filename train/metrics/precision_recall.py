@@ -39,9 +39,7 @@ def coverage(support: Features, points: Features, k: int = NEIGHBOUR) -> float:
             for i in range(0, len(support), _ROWS)
         ]
     )
-    inside = [
-        (distances(points[i : i + _ROWS], support) <= radii).any(axis=1) for i in range(0, len(points), _ROWS)
-    ]
+    inside = [(distances(points[i : i + _ROWS], support) <= radii).any(axis=1) for i in range(0, len(points), _ROWS)]
     return float(np.concatenate(inside).mean())
 
 

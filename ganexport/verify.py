@@ -1,0 +1,113 @@
+"""Check a finished bundle: its files, and that every runtime here draws what was proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from ganexport.bundle import check_files
+from ganexport.errors import BundleError
+from ganexport.generator import load
+from ganexport.manifest import Manifest, ParityResult, TargetName, read_manifest
+from ganexport.parity import Case, Oracle, check_target, feeds_of, require_parity
+from ganexport.parity.tolerances import GREY_LEVELS
+
+__all__ = ["verify"]
+
+CHECKPOINT_NAME = "checkpoint.safetensors"
+
+
+def verify(
+    folder: Path,
+    *,
+    browser: bool = False,
+    allow_unverified: bool = False,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> list[ParityResult]:
+    """Replay a bundle's golden cases in every runtime of its targets.
+
+    A bundle with its checkpoint is held against the float64 oracle, whole tensors; one without it against its recorded
+    pictures, within one grey level.
+
+    Args:
+        folder: The bundle.
+        browser: Whether to run it in a real browser too.
+        allow_unverified: Whether a target that no runtime here could run is fine.
+        on_stage: Told what happens now.
+
+    Raises:
+        BundleError: A file is missing, left over or altered.
+        ParityError: A runtime draws something else, or none could run.
+    """
+    on_stage("checking the files")
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    on_stage("drawing the oracle's pictures")
+    cases = _cases(folder, manifest)
+    results: list[ParityResult] = []
+    for target, graphs in manifest.targets.items():
+        on_stage(f"verifying {target}")
+        results += check_target(
+            folder,
+            target,
+            graphs,
+            cases,
+            weights_sha256=manifest.provenance.weights_sha256,
+            image_range=manifest.spec.image_range,
+        )
+    if browser:
+        on_stage("verifying in a browser")
+        results += _browser(folder, manifest)
+    require_parity(results, manifest.targets, allow_unverified=allow_unverified)
+    return results
+
+
+def _cases(folder: Path, manifest: Manifest) -> list[Case]:
+    has_noise = manifest.defaults.noise_mode == "const"
+    checkpoint = folder / CHECKPOINT_NAME
+    if checkpoint.exists():
+        generator = load(checkpoint)
+        if generator.provenance.weights_sha256 != manifest.provenance.weights_sha256:
+            raise BundleError(f"{checkpoint} holds other weights than the manifest says")
+        oracle = Oracle(generator)
+        spec = generator.spec
+        feeds = [feeds_of(golden, spec, has_noise=has_noise) for golden in manifest.goldens.cases]
+        return [Case(g, f, oracle(f)) for g, f in zip(manifest.goldens.cases, feeds, strict=True)]
+    recorded = load_file(folder / manifest.goldens.file)
+    cases = []
+    for golden in manifest.goldens.cases:
+        own = {k.removeprefix(f"{golden.name}."): v for k, v in recorded.items() if k.startswith(f"{golden.name}.")}
+        images = own.pop("images")
+        cases.append(Case(golden, own, {"images": np.asarray(images)}))
+    return cases
+
+
+def _browser(folder: Path, manifest: Manifest) -> list[ParityResult]:
+    from ganexport.runtimes.browser import BROWSER_RUNTIMES, browser_results
+
+    targets: dict[str, TargetName] = {name: "onnx" if name.startswith("ort") else "tfjs" for name in BROWSER_RUNTIMES}
+    wanted = [name for name, target in targets.items() if target in manifest.targets]
+    results = []
+    for found in browser_results(folder, wanted):
+        error = found.max_grey_levels
+        ok = error is not None and error <= GREY_LEVELS and not found.leaked_tensors
+        reason = found.reason or (
+            f"kept {found.leaked_tensors} tensors after the runs" if found.leaked_tensors else "differs from the record"
+        )
+        results.append(
+            ParityResult(
+                target=targets[found.runtime],
+                runtime=f"{found.runtime} in a browser",
+                version=found.version,
+                case=found.case,
+                tensor="images",
+                status="ok" if ok else "failed",
+                max_abs=error,
+                tolerance=GREY_LEVELS,
+                reason=None if ok else reason,
+            )
+        )
+    return results

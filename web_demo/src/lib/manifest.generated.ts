@@ -1,0 +1,138 @@
+// Written by web_demo/manifest_types.py from the JSON Schema of ganexport.json. Do not edit.
+
+/** What a reader of the bundle uses where the caller says nothing. */
+export interface Defaults {
+  readonly truncation_psi: number;
+  /** `none` also when the graphs have no noise. */
+  readonly noise_mode: 'const' | 'none';
+}
+
+/** Size and hash of one file of the bundle. */
+export interface FileEntry {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Inputs whose picture is recorded in `goldens.safetensors`.
+ *
+ * Tensors there: `{name}.z` [N,z_dim], `{name}.c` [N,c_dim] (only when c_dim > 0), `{name}.truncation_psi` [N,num_ws]
+ * (only with a w space), `{name}.noise_scale` [N] (only when the synthesis takes it), `{name}.images` uint8 [N,H,W,C].
+ */
+export interface GoldenCase {
+  readonly name: string;
+  readonly seeds: readonly number[];
+  /** Class of each picture; null when unconditional. */
+  readonly labels: readonly number[] | null;
+  readonly truncation_psi: number;
+  readonly truncation_cutoff: number | null;
+  readonly noise_mode: 'const' | 'none';
+}
+
+/** Recorded pictures, for checking on the visitor's own device. */
+export interface Goldens {
+  readonly file: string;
+  readonly cases: readonly GoldenCase[];
+}
+
+/** One graph of one target. */
+export interface Graph {
+  /** The `.onnx` file or the TF.js `model.json`. */
+  readonly file: string;
+  /** Weights that lie beside it. */
+  readonly weight_files: readonly string[];
+  /** Of the picture that it gives; null for a mapping. */
+  readonly resolution: number | null;
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+}
+
+/** One input or output of a graph. `N` is the batch. */
+export interface GraphTensor {
+  readonly name: string;
+  readonly shape: readonly (number | 'N')[];
+  readonly dtype: 'float32' | 'uint8';
+}
+
+/** The graphs of one target. The stages of `synthesis` follow each other. */
+export interface Graphs {
+  /** z, c, truncation_psi -> ws; null without a w space. */
+  readonly mapping: Graph | null;
+  readonly synthesis: readonly Graph[];
+  /** The whole, for services (ONNX only). */
+  readonly generator: Graph | null;
+}
+
+/** One line of the gate: a whole tensor of one case, from one runtime, against the float64 oracle. */
+export interface ParityResult {
+  readonly target: 'onnx' | 'tfjs';
+  /** e.g. `onnxruntime-cpu`, `tfjs-wasm`. */
+  readonly runtime: string;
+  readonly version: string | null;
+  readonly case: string;
+  readonly tensor: string;
+  readonly status: 'ok' | 'failed' | 'not verified';
+  /** Greatest |got − oracle|. */
+  readonly max_abs: number | null;
+  /** Greatest that was allowed, in the same unit. */
+  readonly tolerance: number | null;
+  /** Why it failed or could not be verified. */
+  readonly reason: string | null;
+}
+
+/** How the weights are stored, and what that costs. */
+export interface Precision {
+  readonly weights: 'float32';
+  /** Measured error; null for float32. */
+  readonly max_grey_levels: number | null;
+}
+
+/** Where the weights came from. */
+export interface Provenance {
+  /** Kind of the file that was read, e.g. `ganexport` or `training`. */
+  readonly source_format: string;
+  /** Hash of that file. */
+  readonly source_sha256: string | null;
+  /** Hash of the canonical tensors: names, shapes and bytes. */
+  readonly weights_sha256: string;
+  /** What read it. */
+  readonly importer: string;
+  /** Licence of the weights, or a note on who sets it. */
+  readonly licence: string;
+  /** How they were trained, if known. */
+  readonly training: { readonly [name: string]: unknown } | null;
+}
+
+/** The fields of `GeneratorSpec`; an architecture's own fields follow them and are kept as they are. */
+export interface SpecSummary {
+  readonly architecture: string;
+  readonly resolution: number;
+  readonly image_channels: 1 | 3 | 4;
+  readonly z_dim: number;
+  readonly c_dim: number;
+  readonly w_dim: number;
+  readonly num_ws: number;
+  readonly z_distribution: 'normal' | 'uniform';
+  readonly image_range: readonly [number, number];
+  readonly [field: string]: unknown;
+}
+
+/** The whole of `ganexport.json`. */
+export interface Manifest {
+  readonly schema_version: 1;
+  readonly name: string;
+  readonly spec: SpecSummary;
+  /** Names of the classes, in order; null without names. */
+  readonly labels: readonly string[] | null;
+  readonly provenance: Provenance;
+  readonly defaults: Defaults;
+  readonly precision: Precision;
+  readonly targets: { readonly [name in 'onnx' | 'tfjs']?: Graphs };
+  readonly goldens: Goldens;
+  readonly preview: string | null;
+  readonly parity: readonly ParityResult[];
+  /** Versions of the programs that made the bundle. */
+  readonly tools: { readonly [name: string]: string };
+  /** Every file of the bundle but this one. */
+  readonly files: { readonly [name: string]: FileEntry };
+}

@@ -1,0 +1,65 @@
+import { GanExportError } from './errors';
+import type { FileEntry, Graph, Manifest } from './manifest.generated';
+
+export type * from './manifest.generated';
+
+/** Kinds of artefact that a bundle can hold. */
+export type TargetName = keyof Manifest['targets'];
+
+const SCHEMA_VERSION = 1;
+
+/**
+ * Check the text of a `ganexport.json`.
+ *
+ * @throws GanExportError `manifest` when it is none, or has a schema that this version does not read.
+ */
+export function parseManifest(text: string, url: URL): Manifest {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    throw new GanExportError('manifest', `${url.href} is no JSON`);
+  }
+  if (typeof data !== 'object' || data === null || !('schema_version' in data)) {
+    throw new GanExportError('manifest', `${url.href} is no ganexport.json: it has no schema_version`);
+  }
+  if (data.schema_version !== SCHEMA_VERSION) {
+    const found = JSON.stringify(data.schema_version);
+    throw new GanExportError(
+      'manifest',
+      `${url.href} has schema version ${found}; this library reads version ${SCHEMA_VERSION}`,
+    );
+  }
+  if (!isManifest(data)) {
+    throw new GanExportError('manifest', `${url.href} lacks fields of schema version ${SCHEMA_VERSION}`);
+  }
+  return data;
+}
+
+/**
+ * Address, size and hash of a file of the bundle.
+ *
+ * @throws GanExportError `manifest` when the manifest does not list it, or when it would lie outside the bundle.
+ */
+export function fileOf(manifest: Manifest, manifestUrl: URL, path: string): FileEntry & { readonly url: URL } {
+  const entry = manifest.files[path];
+  const url = new URL(path, manifestUrl);
+  const folder = new URL('.', manifestUrl).href;
+  if (entry === undefined) throw new GanExportError('manifest', `${manifestUrl.href} does not list ${path}`);
+  if (!url.href.startsWith(folder)) {
+    throw new GanExportError('manifest', `${manifestUrl.href} names ${path}, which lies outside the bundle`);
+  }
+  return { ...entry, url };
+}
+
+/** The files that a graph needs: itself, then its weights. */
+export function filesOfGraph(graph: Graph): string[] {
+  return [graph.file, ...graph.weight_files];
+}
+
+/** Whether the parts are there that every reader uses; what they hold is what Python checked when it wrote them. */
+function isManifest(data: object): data is Manifest {
+  const fields = data as Partial<Record<keyof Manifest, unknown>>;
+  const parts = [fields.spec, fields.defaults, fields.targets, fields.goldens, fields.files, fields.provenance];
+  return typeof fields.name === 'string' && parts.every((part) => typeof part === 'object' && part !== null);
+}

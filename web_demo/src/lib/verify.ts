@@ -1,0 +1,86 @@
+import { GanExportError } from './errors';
+import { absoluteUrl, fetchVerified } from './fetch_verified';
+import { type Generator, openBundle } from './generator';
+import { fileOf, type GoldenCase } from './manifest';
+import type { RuntimeName } from './runtimes/registry';
+import { readSafetensors, type StoredTensor } from './safetensors';
+
+/** How one golden case was drawn here. */
+export interface CaseResult {
+  readonly case: string;
+  readonly tensor: 'images';
+  /** Greatest difference from the recorded pictures, of 255 grey levels. */
+  readonly maxGreyLevels: number;
+  readonly pictures: number;
+  readonly milliseconds: number;
+}
+
+/** How this device draws a bundle's golden cases. */
+export interface Verification {
+  readonly runtime: RuntimeName;
+  readonly version: string;
+  readonly cases: readonly CaseResult[];
+  /** Tensors that were not given back, where the runtime counts them. */
+  readonly leakedTensors: number | null;
+}
+
+export interface VerifyOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onCase?: ((result: CaseResult) => void) | undefined;
+}
+
+/**
+ * Draw every golden case of a bundle, from its seeds, and compare with the pictures recorded when it was made.
+ *
+ * @param url address of its `ganexport.json`
+ */
+export async function verifyBundle(
+  url: string | URL,
+  runtime?: string,
+  { signal, onCase }: VerifyOptions = {},
+): Promise<Verification> {
+  const absolute = absoluteUrl(url);
+  const generator = await openBundle(absolute, { runtime, signal });
+  try {
+    const { goldens } = generator.manifest;
+    const file = fileOf(generator.manifest, absolute, goldens.file);
+    const recorded = readSafetensors(await fetchVerified(file.url, file, { signal }));
+
+    const before = generator.tensorCount();
+    const cases: CaseResult[] = [];
+    for (const golden of goldens.cases) {
+      const result = await runCase(generator, golden, recorded.get(`${golden.name}.images`), signal);
+      onCase?.(result);
+      cases.push(result);
+    }
+    const after = generator.tensorCount();
+    const leakedTensors = before === null || after === null ? null : after - before;
+    return { runtime: generator.runtime, version: generator.runtimeVersion, cases, leakedTensors };
+  } finally {
+    await generator.dispose();
+  }
+}
+
+async function runCase(
+  generator: Generator,
+  golden: GoldenCase,
+  expected: StoredTensor | undefined,
+  signal: AbortSignal | undefined,
+): Promise<CaseResult> {
+  const start = performance.now();
+  const { data } = await generator.generate({
+    seeds: golden.seeds,
+    label: golden.labels ?? undefined,
+    psi: golden.truncation_psi,
+    cutoff: golden.truncation_cutoff,
+    noise: golden.noise_mode,
+    signal,
+  });
+  const milliseconds = performance.now() - start;
+  if (expected?.dtype !== 'U8' || expected.data.length !== data.length) {
+    throw new GanExportError('content', `the goldens have no pictures of the right size for case ${golden.name}`);
+  }
+  const recorded = expected.data;
+  const maxGreyLevels = data.reduce((most, level, i) => Math.max(most, Math.abs(level - recorded[i]!)), 0);
+  return { case: golden.name, tensor: 'images', maxGreyLevels, pictures: golden.seeds.length, milliseconds };
+}

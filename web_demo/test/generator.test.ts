@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+
+import { sha256 } from '../src/lib/fetch_verified';
+import { type Generator, openBundle } from '../src/lib/generator';
+import type { Graph, Manifest } from '../src/lib/manifest';
+import type { Runtime } from '../src/lib/runtimes/runtime';
+import type { Tensors } from '../src/lib/tensor';
+import { manifestOf } from './manifest_of';
+
+const RESOLUTION = 256; // so that 5 pictures need two runs
+const FILE = new TextEncoder().encode('graph');
+
+const runs: { graph: string; inputs: Tensors }[] = [];
+let failNext = false;
+let disposed = 0;
+
+/** Draws a grey that is the first `truncation_psi` of each picture. */
+const fake: Runtime = {
+  target: 'onnx',
+  layout: 'NCHW',
+  version: '1',
+  load: async () => undefined,
+  async run(graph, inputs) {
+    runs.push({ graph, inputs });
+    if (failNext) {
+      failNext = false;
+      throw new Error('out of memory');
+    }
+    if (graph === 'mapping') return { ws: inputs['truncation_psi']! };
+    const { shape, data } = inputs['ws']!;
+    const plane = RESOLUTION * RESOLUTION;
+    const image = Float32Array.from({ length: shape[0]! * plane }, (_, i) => data[Math.floor(i / plane) * shape[1]!]!);
+    return { image: { shape: [shape[0]!, 1, RESOLUTION, RESOLUTION], data: image } };
+  },
+  tensorCount: () => null,
+  async dispose() {
+    disposed++;
+  },
+};
+
+vi.mock('../src/lib/runtimes/registry', async (original) => ({
+  ...(await original<typeof import('../src/lib/runtimes/registry')>()),
+  createRuntime: async () => fake,
+}));
+
+beforeEach(async () => {
+  runs.length = 0;
+  const manifest = await bundle();
+  vi.stubGlobal('fetch', async (url: URL) =>
+    url.href.endsWith('.json') ? new Response(JSON.stringify(manifest)) : new Response(FILE),
+  );
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+it('feeds each graph what it lists, some pictures at a time', async () => {
+  const generator = await open();
+  const { data, count } = await generator.generate({ seeds: [1, 2, 3, 4, 5], label: 'dog', psi: 0, cutoff: 1 });
+  expect(count).toBe(5);
+  expect(new Set(data)).toEqual(new Set([128]));
+  expect(runs.map(({ graph, inputs }) => [graph, Object.keys(inputs)])).toEqual([
+    ['mapping', ['z', 'truncation_psi']],
+    ['synthesis.0', ['ws']],
+    ['mapping', ['z', 'truncation_psi']],
+    ['synthesis.0', ['ws']],
+  ]);
+  expect(runs.map(({ inputs }) => Object.values(inputs)[0]!.shape[0])).toEqual([4, 4, 1, 1]);
+});
+
+it('goes on after a run that failed', async () => {
+  const generator = await open();
+  failNext = true;
+  const first = generator.generate({ seeds: [1], label: 0 });
+  const second = generator.generate({ seeds: [2], label: 0 });
+  await expect(first).rejects.toThrow('out of memory');
+  await expect(second).resolves.toMatchObject({ count: 1 });
+});
+
+it('skips a run that was aborted while it waited', async () => {
+  const generator = await open();
+  const abort = new AbortController();
+  const first = generator.generate({ seeds: [1], label: 0 });
+  const second = generator.generate({ seeds: [2], label: 0, signal: abort.signal });
+  abort.abort();
+  await first;
+  await expect(second).rejects.toBe(abort.signal.reason);
+  expect(runs).toHaveLength(2);
+});
+
+it('gives the runtime back once, and draws no more', async () => {
+  const generator = await open();
+  const before = disposed;
+  await Promise.all([generator.dispose(), generator.dispose()]);
+  expect(disposed - before).toBe(1);
+  await expect(generator.generate({ seeds: [1], label: 0 })).rejects.toThrow('tiny was disposed of');
+});
+
+it.each([
+  [{ seeds: [1] }, 'tiny has 3 classes: say which, for example label 0'],
+  [{ seeds: [1], label: 0, psi: NaN }, 'psi must be a number, found NaN'],
+  [{ seeds: [1], label: 0, cutoff: -1 }, 'cutoff must be a whole number of layers, found -1'],
+  [{ seeds: [1, 2], label: [0] }, '2 seeds need as many labels, found 1'],
+  [{ seeds: [1], label: 'bird' }, 'no class bird'],
+])('refuses %o', async (options, message) => {
+  const generator = await open();
+  await expect(generator.generate(options)).rejects.toThrow(message);
+});
+
+function open(): Promise<Generator> {
+  return openBundle('https://example.org/ganexport.json');
+}
+
+async function bundle(): Promise<Manifest> {
+  const tensor = (name: string) => ({ name, shape: ['N', 4] as const, dtype: 'float32' as const });
+  const graph = (inputs: readonly string[], outputs: readonly string[]): Graph => ({
+    file: 'graph.onnx',
+    weight_files: [],
+    resolution: null,
+    inputs: inputs.map(tensor),
+    outputs: outputs.map(tensor),
+  });
+  const onnx = {
+    mapping: graph(['z', 'truncation_psi'], ['ws']),
+    synthesis: [graph(['ws'], ['image', 'rgb_b8'])],
+    generator: null,
+  };
+  const files = { 'graph.onnx': { bytes: FILE.length, sha256: await sha256(FILE) } };
+  return manifestOf({ resolution: RESOLUTION }, { targets: { onnx }, files });
+}
