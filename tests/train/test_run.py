@@ -1,0 +1,157 @@
+"""Whole runs of the tiny preset: what they write, that they resume, that nothing is lost by a kill."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from ganexport.generator import load
+from train.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def start(out, *more):
+    command = [sys.executable, "-m", "train", "run", "digits-tiny", "--out", str(out), *more]
+    return subprocess.Popen(command, cwd=ROOT, env=QUIET, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process):
+    output = process.communicate(timeout=600)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+def final_tensors(out):
+    newest = max((out / "snapshots").glob("step*.safetensors"))
+    return newest.name, load_file(newest)
+
+
+def assert_same_end(out, expected):
+    name, tensors = final_tensors(out)
+    wanted_name, wanted = final_tensors(expected)
+    assert name == wanted_name and tensors.keys() == wanted.keys()
+    for key in wanted:
+        np.testing.assert_array_equal(tensors[key], wanted[key], err_msg=key)
+    last = max(path.name for path in (expected / "generators").iterdir())
+    assert (out / "generators" / last).read_bytes() == (expected / "generators" / last).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    out = tmp_path_factory.mktemp("uninterrupted") / "run"
+    output = finish(start(out))
+    assert "Training on CPU" in output
+    return out
+
+
+@pytest.mark.slow
+def test_a_run_writes_what_it_promises(uninterrupted):
+    generator = load(max((uninterrupted / "generators").iterdir()))
+    assert generator.spec.resolution == 16 and generator.labels == tuple("0123456789")
+    assert generator.provenance.training["kimg"] == pytest.approx(0.512)
+    assert "MNIST" in generator.provenance.licence
+    grid = np.asarray(Image.open(max((uninterrupted / "samples").iterdir())))
+    assert grid.shape == (160, 192) and grid.std() > 10
+    assert len(list((uninterrupted / "snapshots").iterdir())) == 2
+    assert not list(uninterrupted.rglob(".*"))
+
+
+@pytest.mark.slow
+def test_tensorboard_can_read_the_run(uninterrupted):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(uninterrupted / "tensorboard"))
+    events.Reload()
+    assert {"train/loss_d", "train/loss_g", "train/rate", "samples"} <= set(events.Tags()["tensors"])
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_end(uninterrupted, tmp_path):
+    out = tmp_path / "run"
+    process = start(out)
+    deadline = time.monotonic() + 300
+    while not list(out.glob("snapshots/step*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL, "the run was over before the kill"
+    finish(start(out))
+    assert_same_end(out, uninterrupted)
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_the_same_command_goes_on(uninterrupted, tmp_path):
+    out = tmp_path / "run"
+    process = start(out)
+    deadline = time.monotonic() + 300
+    while not list(out.glob("snapshots/step*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert "Stopped and saved" in finish(process)
+    finish(start(out))
+    assert_same_end(out, uninterrupted)
+
+
+@pytest.mark.soak
+def test_ten_kills_at_random_moments_change_nothing(uninterrupted, tmp_path):
+    out, random_moment = tmp_path / "run", random.Random(20)
+    started = time.monotonic()
+    finish(start(tmp_path / "timed"))
+    whole = time.monotonic() - started
+    for _ in range(10):
+        process = start(out)
+        try:
+            process.wait(random_moment.uniform(0.2, 1.0) * whole)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    finish(start(out))
+    assert_same_end(out, uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "nowhere.npz"], "nowhere.npz"),
+        (["--batch", "10", "--group", "4"], "multiple of --group"),
+        (["--kimg", "-1"], "must be above 0"),
+        (["--channels", "8,8", "--d-channels", "8,8,8"], "differ in length"),
+        (["--channels", "8,8", "--d-channels", "8,8"], "2 blocks end at 8"),
+    ],
+)
+def test_bad_options_give_one_line_and_status_two(arguments, words, tmp_path, capsys):
+    assert main(["run", "digits-tiny", "--out", str(tmp_path / "run"), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and words in err
+
+
+def test_another_configuration_in_the_same_folder_is_refused(tmp_path, capsys):
+    out = tmp_path / "run"
+    out.mkdir()
+    from train.config import preset
+
+    preset("digits-tiny").write(out / "config.json")
+    assert main(["run", "digits-tiny", "--out", str(out), "--seed", "5"]) == 2
+    assert "seed was 0 and is now 5" in capsys.readouterr().err
+
+
+def test_metrics_lines_are_replaced_not_doubled(tmp_path):
+    from train.snapshot import RunFolder
+
+    folder = RunFolder(tmp_path)
+    folder.log_metrics({"kimg": 1.0, "frechet": 5.0})
+    folder.log_metrics({"kimg": 2.0, "frechet": 4.0})
+    folder.log_metrics({"kimg": 2.0, "frechet": 3.0})
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines == [{"kimg": 1.0, "frechet": 5.0}, {"kimg": 2.0, "frechet": 3.0}]
