@@ -202,8 +202,7 @@ def preview(
     """Serve a site on this machine, with the headers that browsers want."""
     from ganexport.site import serve_site
 
-    console.print(f"http://127.0.0.1:{port}/  (Ctrl-C to stop)")
-    serve_site(folder, port)
+    serve_site(folder, port, on_ready=lambda url: console.print(f"{url}  (Ctrl-C to stop)"))
 
 
 @app.command(epilog="Example: ganexport demo -o demo/")

@@ -32,7 +32,7 @@ def _bundle(path: Path) -> dict[str, Any]:
         "kind": "bundle",
         "name": manifest.name,
         **_spec(manifest.spec.model_dump(mode="json")),
-        "labels": manifest.labels,
+        "labels": manifest.labels and list(manifest.labels),
         "targets": sorted(manifest.targets),
         "bytes": sum(entry.bytes for entry in manifest.files.values()),
         "parity": {status: statuses.count(status) for status in sorted(set(statuses))},
@@ -45,7 +45,7 @@ def _checkpoint(path: Path) -> dict[str, Any]:
     return {
         "kind": "checkpoint",
         **_spec(generator.spec.model_dump(mode="json")),
-        "labels": generator.labels,
+        "labels": generator.labels and list(generator.labels),
         "weights": generator.parameters,
         "provenance": generator.provenance.model_dump(mode="json"),
     }

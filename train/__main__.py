@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ EXAMPLES = """examples:
   python -m train run digits                          train the digits in runs/digits; run it again to go on
   python -m train run digits --kimg 100 --out runs/d  a shorter run in another folder
   python -m train run digits --data photos.zip --resolution 64 --channels 64,64,48,32,16 --d-channels 64,64,48,32,16
+  python -m train measure runs/digits/generators/kimg000600.0.safetensors
   ganexport convert runs/digits/generators/kimg000600.0.safetensors -o digits/
 """
 
@@ -24,19 +26,30 @@ EXAMPLES = """examples:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = vars(_parser().parse_args(arguments))
-    debug, name, out = options.pop("debug"), options.pop("preset"), options.pop("out")
-    options.pop("verb")
+    debug, verb = options.pop("debug"), options.pop("verb")
     try:
-        config = dataclasses.replace(preset(name), **{k: v for k, v in options.items() if v is not None})
-        from train.loop import train
-
-        print(f"Generator: {train(config, out or Path('runs') / name)}")
+        {"run": _run, "measure": _measure}[verb](options)
     except GanExportError as error:
         if debug:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else 1
     return 0
+
+
+def _run(options: dict[str, Any]) -> None:
+    name, out = options.pop("preset"), options.pop("out")
+    config = dataclasses.replace(preset(name), **{k: v for k, v in options.items() if v is not None})
+    from train.loop import train
+
+    print(f"Generator: {train(config, out or Path('runs') / name)}")
+
+
+def _measure(options: dict[str, Any]) -> None:
+    from train.measure_checkpoint import measure_checkpoint
+
+    figures = measure_checkpoint(options["checkpoint"], options["data"], options["held_out"], options["cache"])
+    print(json.dumps(figures, indent=1))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("preset", choices=sorted(PRESETS), help="where the fields below start from")
     run.add_argument("--out", type=Path, help="folder of the run (default: runs/PRESET)")
     run.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    measure = verbs.add_parser("measure", help="measure a checkpoint against held-out pictures, as JSON")
+    measure.add_argument("checkpoint", type=Path, help="a canonical checkpoint of a style-based generator")
+    measure.add_argument("--data", default="mnist10k", help="what it learned from (default: mnist10k)")
+    measure.add_argument("--held-out", type=int, default=2000, help="pictures that it did not see (default: 2000)")
+    measure.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
+    measure.add_argument("--debug", action="store_true", help="show the traceback of an error")
     meanings = _meanings()
     for field in dataclasses.fields(Config):
         flag, text = f"--{field.name.replace('_', '-')}", f"{meanings[field.name]} (default: {field.default})"

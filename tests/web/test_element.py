@@ -121,7 +121,7 @@ def test_attributes_are_properties(blank: Watched) -> None:
 
 
 def test_only_the_last_of_many_changes_is_shown(blank: Watched) -> None:
-    make(blank.page, src=MANIFEST, label=3)
+    make(blank.page, src=MANIFEST, label=3, runtime="tfjs-wasm")
     change(blank.page, seed=0)
     blank.page.evaluate("events.length = 0")
     blank.page.evaluate(
@@ -137,7 +137,7 @@ def test_only_the_last_of_many_changes_is_shown(blank: Watched) -> None:
 
 
 def test_a_move_in_the_page_keeps_the_generator(blank: Watched) -> None:
-    make(blank.page, src=MANIFEST, label=3)
+    make(blank.page, src=MANIFEST, label=3, runtime="tfjs-wasm")
     change(blank.page, seed=1)
     before = len(blank.requests)
     blank.page.evaluate("document.body.append(document.createElement('p'), element)")
@@ -187,10 +187,10 @@ def test_what_was_removed_comes_back(blank: Watched) -> None:
     ],
 )
 def test_a_mistake_is_said_and_poisons_nothing(blank: Watched, attributes: dict[str, str | None], message: str) -> None:
-    make(blank.page, src=MANIFEST)
+    make(blank.page, src=MANIFEST, runtime="tfjs-wasm")
     change(blank.page, seed=1, label=3)
     assert message in change(blank.page, **attributes)["error"]
-    mended = {"src": MANIFEST, "psi": None, "label": "3", "runtime": None, "seed": "2"}
+    mended = {"src": MANIFEST, "psi": None, "label": "3", "runtime": "tfjs-wasm", "seed": "2"}
     assert change(blank.page, **mended)["seed"] == 2
 
 

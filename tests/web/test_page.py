@@ -12,6 +12,7 @@ from watched import Watched
 pytestmark = pytest.mark.web
 
 PICTURES = 16
+FAST = "#runtime=tfjs-wasm"  # starts sooner than the default
 
 
 def wait_until_drawn(page: Page) -> None:
@@ -85,7 +86,7 @@ def levels(page: Page) -> list[int]:
 
 
 def test_a_link_shows_the_same_pictures(open_site: Callable[..., Watched]) -> None:
-    page = open_site().page
+    page = open_site(FAST).page
     wait_until_drawn(page)
     before = pictures(page)
     page.locator("select[name=label]").select_option("3")
@@ -101,13 +102,13 @@ def test_a_link_shows_the_same_pictures(open_site: Callable[..., Watched]) -> No
 
 
 def test_psi_zero_draws_one_picture(open_site: Callable[..., Watched]) -> None:
-    page = open_site("#psi=0&label=3").page
+    page = open_site(FAST + "&psi=0&label=3").page
     wait_until_drawn(page)
     assert len(set(pictures(page))) == 1
 
 
 def test_everything_works_by_keyboard(open_site: Callable[..., Watched]) -> None:
-    page = open_site("#seed=5&label=3").page
+    page = open_site(FAST + "&seed=5&label=3").page
     wait_until_drawn(page)
     page.keyboard.press("Tab")
     expect(page.locator("#grid button").first).to_be_focused()
@@ -130,7 +131,7 @@ def test_everything_works_by_keyboard(open_site: Callable[..., Watched]) -> None
 
 
 def test_every_control_has_a_name(open_site: Callable[..., Watched]) -> None:
-    page = open_site().page
+    page = open_site(FAST).page
     wait_until_drawn(page)
     names = page.eval_on_selector_all(
         "input, select, button",
@@ -141,14 +142,14 @@ def test_every_control_has_a_name(open_site: Callable[..., Watched]) -> None:
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_page_never_scrolls_sideways(open_site: Callable[..., Watched], width: int) -> None:
-    page = open_site().page
+    page = open_site(FAST).page
     page.set_viewport_size({"width": width, "height": 800})
     wait_until_drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_seed_that_is_none_changes_nothing(open_site: Callable[..., Watched]) -> None:
-    watched = open_site()
+    watched = open_site(FAST)
     wait_until_drawn(watched.page)
     before = watched.page.url
     watched.page.locator("input[name=seed]").fill("-3")
@@ -157,7 +158,7 @@ def test_a_seed_that_is_none_changes_nothing(open_site: Callable[..., Watched]) 
 
 
 def test_a_missing_file_is_said(open_site: Callable[..., Watched]) -> None:
-    page = open_site("#seed=1").page
+    page = open_site("#runtime=tfjs-cpu").page
     wait_until_drawn(page)
     page.route("**/synthesis/model.json", lambda route: route.fulfill(status=404))
     page.locator("select[name=runtime]").select_option("tfjs-wasm")
@@ -170,6 +171,6 @@ def test_a_missing_file_is_said(open_site: Callable[..., Watched]) -> None:
 
 
 def test_a_class_that_is_none_is_said(open_site: Callable[..., Watched]) -> None:
-    page = open_site("#label=99").page
+    page = open_site(FAST + "&label=99").page
     expect(page.locator("#status")).to_have_attribute("data-state", "failed", timeout=60_000)
     expect(page.locator("#status")).to_contain_text("no class 99")
