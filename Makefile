@@ -9,7 +9,7 @@ EVERYTHING := --extra cpu --extra node --extra train --extra keras --extra brows
 .PHONY: demo test soak web lint browser env-demo env clean
 
 demo: env-demo web  ## Convert, verify, build the site of, and draw the shipped digits.
-	$(PYTHON) -m ganexport.cli demo -o demo --force
+	$(VENV)/bin/ganexport demo -o demo --force
 
 test: env web browser lint  ## Everything but the soak tier.
 	$(PYTHON) web_demo/build.py run check

@@ -1,0 +1,5 @@
+"""`python -m ganexport` is the command line."""
+
+from ganexport.cli import main
+
+main()
