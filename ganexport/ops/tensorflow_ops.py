@@ -70,7 +70,7 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         return tf.transpose(const, [1, 2, 0])[None]
 
     def scale_channels(self, x: Tensor, s: Tensor) -> Tensor:
-        return x * s[:, None, None, :]
+        return _like(x, s) * s[:, None, None, :]  # the const map is a float32 weight
 
     def add_bias(self, x: Tensor, bias: Tensor) -> Tensor:
         return x + _like(bias, x)
@@ -110,7 +110,7 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
 
 
 def _like(weight: Tensor, x: Tensor) -> Tensor:
-    """The weight in the precision of `x`: float32 variables take part in a mixed-precision step."""
+    """A weight in the precision of `x`: float32 variables take part in a mixed-precision step."""
     return weight if weight.dtype == x.dtype else tf.cast(weight, x.dtype)
 
 

@@ -155,3 +155,11 @@ def test_metrics_lines_are_replaced_not_doubled(tmp_path):
     folder.log_metrics({"kimg": 2.0, "frechet": 3.0})
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines == [{"kimg": 1.0, "frechet": 5.0}, {"kimg": 2.0, "frechet": 3.0}]
+
+
+@pytest.mark.slow
+def test_mixed_precision_ends_in_float32_weights(tmp_path):
+    output = finish(start(tmp_path / "run", "--mixed-precision", "--kimg", "0.064"))
+    assert "Generator:" in output
+    generator = load(max((tmp_path / "run" / "generators").iterdir()))
+    assert all(tensor.dtype == np.float32 for tensor in generator.weights.values())

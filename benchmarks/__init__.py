@@ -1,0 +1,1 @@
+"""Measurements of the claims in the documentation: `python -m benchmarks`."""

@@ -1,0 +1,60 @@
+"""Times of what a user waits for, each a whole process: `python -m benchmarks [--runs 5]`.
+
+Machines differ and are noisy, so every figure is the median of several runs with its least and greatest, and tests
+assert none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DIGITS = ROOT / "converted_models" / "digits"
+
+FIRST_PICTURE = f"""
+import ganexport
+ganexport.open_bundle({str(DIGITS)!r}).generate(seeds=[1], label=3)
+"""
+
+
+def main() -> None:
+    """Measure and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint, output = str(DIGITS / "checkpoint.safetensors"), str(Path(folder) / "digits")
+        convert = [sys.executable, "-m", "ganexport", "convert", checkpoint, "-o", output, "--force"]
+        rows = {
+            "python start": seconds([sys.executable, "-c", "pass"], runs),
+            "import numpy": seconds([sys.executable, "-c", "import numpy"], runs),
+            "import to first picture": seconds([sys.executable, "-c", FIRST_PICTURE], runs),
+            "convert the digits, gate included": seconds(convert, runs),
+            "verify the digits": seconds([sys.executable, "-m", "ganexport", "verify", output], runs),
+        }
+    print(json.dumps(rows, indent=1))
+
+
+def seconds(command: list[str], runs: int) -> dict[str, float]:
+    """Wall-clock seconds of a command."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        times.append(time.perf_counter() - started)
+    return {
+        "median": round(statistics.median(times), 3),
+        "least": round(min(times), 3),
+        "greatest": round(max(times), 3),
+    }
+
+
+if __name__ == "__main__":
+    main()
