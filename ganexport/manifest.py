@@ -51,13 +51,13 @@ BundlePath = Annotated[str, AfterValidator(_inside)]
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class SpecSummary(BaseModel):
     """The fields of `GeneratorSpec`; an architecture's own fields follow them and are kept as they are."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     architecture: str
     resolution: int

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
 
 from ganexport.errors import OptionError
 from ganexport.weights import atomic_path
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["grid", "grid_shape", "save_png", "save_webp", "to_uint8"]
 
@@ -58,7 +60,9 @@ def grid(pictures: Pixels, columns: int, rows: int) -> Pixels:
 
 def save_png(picture: Pixels, path: Path, text: dict[str, str], *, force: bool = True) -> None:
     """Write one picture [H, W, C] with its provenance as PNG text, whole or not at all."""
-    info = PngImagePlugin.PngInfo()
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
     for key, value in text.items():
         info.add_text(key, value)
     with atomic_path(path, force=force) as temporary:
@@ -70,6 +74,7 @@ def save_webp(picture: Pixels, path: Path) -> None:
     _image(picture).save(path, format="webp", lossless=True)
 
 
-def _image(picture: Pixels | Sequence[int]) -> Image.Image:
-    array = np.asarray(picture)
-    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+def _image(picture: Pixels) -> Image:
+    from PIL import Image  # late: drawing needs no files
+
+    return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)

@@ -31,7 +31,7 @@ class GeneratorSpec(BaseModel):
         image_range: Values of `image` that stand for black and white.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     architecture: str
     resolution: int = Field(ge=4, le=4096)
@@ -74,7 +74,7 @@ class GeneratorSpec(BaseModel):
 class Provenance(BaseModel):
     """Where the weights came from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     source_format: str = Field(description="Kind of the file that was read, e.g. `ganexport` or `training`.")
     source_sha256: Sha256 | None = Field(description="Hash of that file.")

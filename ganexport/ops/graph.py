@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Names", "Shape", "Value", "Weight", "named_weights"]
+__all__ = ["Names", "Shape", "Value", "Weight", "named_weights", "summed_kernel"]
 
 Shape = tuple[int | None, ...]
 """Sizes of a value; None is the batch N."""
@@ -46,3 +46,15 @@ class Names:
 def named_weights(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, Weight]:
     """Canonical tensors as the graph-emitting interpreters take them."""
     return {name: Weight(name, tensor) for name, tensor in tensors.items()}
+
+
+def summed_kernel(kernel: Weight) -> Weight:
+    """Kernel [O, I, k, k] of a correlation after nearest up-sampling -> [O, I, k + 1, k + 1] of a transposed one.
+
+    A pixel that became four reaches the sum of four neighbouring taps; a transposed convolution lays its kernel down
+    turned by 180 degrees.
+    """
+    turned = kernel.array[:, :, ::-1, ::-1].astype(np.float64)
+    padded = np.pad(turned, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    array = padded[:, :, 1:, 1:] + padded[:, :, :-1, 1:] + padded[:, :, 1:, :-1] + padded[:, :, :-1, :-1]
+    return Weight(f"{kernel.name}.summed", array.astype(np.float32))

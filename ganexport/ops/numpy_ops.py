@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.ops.protocol import Fir, Ops, Padding
+from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["NumpyOps", "float64_weights"]
 
@@ -71,11 +71,15 @@ class NumpyOps(Ops[Array, Array]):
     def scale_channels(self, x: Array, s: Array) -> Array:
         return x * s[:, :, None, None]
 
+    def shift_channels(self, x: Array, s: Array) -> Array:
+        return x + s[:, :, None, None]
+
     def add_bias(self, x: Array, bias: Array) -> Array:
         return x + bias[:, None, None]
 
     def add_noise(self, x: Array, noise_const: Array, noise_strength: Array, noise_scale: Array) -> Array:
-        return x + noise_const * noise_strength * noise_scale[:, None, None, None]
+        per_channel = noise_strength.reshape(-1, 1, 1)  # [1 or C, 1, 1]
+        return x + noise_const * per_channel * noise_scale[:, None, None, None]
 
     def conv2d(self, x: Array, kernel: Array, padding: int) -> Array:
         kh, kw = kernel.shape[2:]
@@ -114,6 +118,16 @@ class NumpyOps(Ops[Array, Array]):
         zeros_between[:, :, ::2, ::2] = x
         taps = fir.shape[0]
         return self.filter2d(zeros_between, fir * 4.0, ((taps + 1) // 2, (taps - 2) // 2))
+
+    def nearest_upsample2d(self, x: Array) -> Array:
+        return x.repeat(2, axis=2).repeat(2, axis=3)
+
+    def instance_norm(self, x: Array) -> Array:
+        x = x - np.mean(x, axis=(2, 3), keepdims=True)
+        return np.asarray(x / np.sqrt(np.mean(x * x, axis=(2, 3), keepdims=True) + EPSILON))
+
+    def channel_pixel_norm(self, x: Array) -> Array:
+        return np.asarray(x / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + EPSILON))
 
     def kernel_energy(self, kernel: Array) -> Array:
         return np.asarray(np.sum(kernel * kernel, axis=(2, 3)))

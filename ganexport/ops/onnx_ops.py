@@ -10,8 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from ganexport.ops.graph import Names, Shape, Value, Weight
-from ganexport.ops.protocol import Fir, Ops, Padding
+from ganexport.ops.graph import Names, Shape, Value, Weight, summed_kernel
+from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["IR_VERSION", "OPSET", "OnnxOps"]
 
@@ -83,6 +83,11 @@ class OnnxOps(Ops[Value, Weight]):
             shape.insert(axis, 1)
         return self.node("Unsqueeze", [x, self._axes(*axes)], tuple(shape))
 
+    def _reshape(self, x: Value, *shape: int | None) -> Value:
+        sizes = [-1 if size is None else size for size in shape]
+        to = self.constant("shape_" + "_".join(map(str, sizes)), np.asarray(sizes, np.int64))
+        return self.node("Reshape", [x, to], shape)
+
     # -- vectors -------------------------------------------------------------------------------------------------
 
     def dense(self, x: Value, weight: Weight, bias: Weight | None = None) -> Value:
@@ -92,8 +97,12 @@ class OnnxOps(Ops[Value, Weight]):
         return self.node("Gemm", inputs, (x.shape[0], weight.array.shape[0]), transB=1)
 
     def concat(self, xs: Sequence[Value]) -> Value:
-        channels = sum(x.shape[1] or 0 for x in xs)
-        return self.node("Concat", xs, (xs[0].shape[0], channels, *xs[0].shape[2:]), axis=1)
+        return self._join(xs, axis=1)
+
+    def _join(self, xs: Sequence[Value], axis: int) -> Value:
+        shape = list(xs[0].shape)
+        shape[axis] = sum(x.shape[axis] or 0 for x in xs)
+        return self.node("Concat", xs, tuple(shape), axis=axis)
 
     def mean_square(self, x: Value) -> Value:
         return self.node("ReduceMean", [self.multiply(x, x)], (x.shape[0], 1), axes=[1], keepdims=1)
@@ -148,14 +157,24 @@ class OnnxOps(Ops[Value, Weight]):
     def scale_channels(self, x: Value, s: Value) -> Value:
         return self.node("Mul", [x, self._unsqueeze(s, 2, 3)], (s.shape[0], *x.shape[1:]))
 
+    def shift_channels(self, x: Value, s: Value) -> Value:
+        return self.node("Add", [x, self._unsqueeze(s, 2, 3)], (s.shape[0], *x.shape[1:]))
+
     def add_bias(self, x: Value, bias: Weight) -> Value:
         return self.node("Add", [x, self.constant(bias.name, bias.array[:, None, None])], x.shape)
 
     def add_noise(self, x: Value, noise_const: Weight, noise_strength: Weight, noise_scale: Value) -> Value:
-        noise = self.constant(noise_const.name, (noise_const.array * noise_strength.array)[None, None])
-        h, w = x.shape[2:]
-        scaled = self.node("Mul", [self._unsqueeze(noise_scale, 1, 2, 3), noise], (None, 1, h, w))
-        return self.node("Add", [x, scaled], x.shape)
+        scale, (batch,) = self._unsqueeze(noise_scale, 1, 2, 3), noise_scale.shape
+        shape = (x.shape[0] and batch, *x.shape[1:])
+        if noise_strength.array.ndim == 0:
+            noise = self.constant(noise_const.name, (noise_const.array * noise_strength.array)[None, None])
+            scaled = self.node("Mul", [scale, noise], (batch, 1, *x.shape[2:]))
+            return self.node("Add", [x, scaled], shape)
+        noise = self.constant(noise_const.name, noise_const.array[None, None])
+        strength = self.constant(noise_strength.name, noise_strength.array[:, None, None])
+        scaled = self.node("Mul", [scale, noise], (batch, 1, *x.shape[2:]))
+        scaled = self.node("Mul", [scaled, strength], (batch, *x.shape[1:]))  # [N, C, H, W]
+        return self.node("Add", [x, scaled], shape)
 
     def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         out, _, kh, kw = kernel.array.shape
@@ -189,6 +208,31 @@ class OnnxOps(Ops[Value, Weight]):
         shape = (*x.shape[:2], *(2 * size for size in _sizes(x, 0, 0)))
         window = {"kernel_shape": [taps, taps], "strides": [2, 2], "pads": pads, "group": group}
         return self.node("ConvTranspose", [x, weight], shape, **window)
+
+    def nearest_upsample2d(self, x: Value) -> Value:
+        # Reshapes and joins, of rank 4: every runtime has them, and `Resize` has eleven attributes to agree on.
+        n, c = x.shape[:2]
+        h, w = _sizes(x, 0, 0)
+        assert c is not None
+        column = self._reshape(x, n, c * h, w, 1)
+        row = self._reshape(self._join([column, column], 3), n, c * h, 1, 2 * w)
+        return self._reshape(self._join([row, row], 2), n, c, 2 * h, 2 * w)
+
+    def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
+        return self.conv_transpose2d(x, summed_kernel(kernel), 2, kernel_size // 2)
+
+    def instance_norm(self, x: Value) -> Value:
+        channels = x.shape[1]
+        assert channels is not None
+        ones = self.constant(f"ones_{channels}", np.ones(channels, np.float32))
+        zeros = self.constant(f"zeros_{channels}", np.zeros(channels, np.float32))
+        return self.node("InstanceNormalization", [x, ones, zeros], x.shape, epsilon=EPSILON)
+
+    def channel_pixel_norm(self, x: Value) -> Value:
+        one = (x.shape[0], 1, *x.shape[2:])
+        square = self.node("ReduceMean", [self.multiply(x, x)], one, axes=[1], keepdims=1)
+        root = self.node("Sqrt", [self.node("Add", [square, self._scalar(EPSILON)], one)], one)
+        return self.node("Div", [x, root], x.shape)
 
     def kernel_energy(self, kernel: Weight) -> Weight:
         energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))

@@ -119,12 +119,20 @@ class Ops(Protocol[T, W]):
         """x [N, C, H, W] · s [N, C]."""
 
     @abstractmethod
+    def shift_channels(self, x: T, s: T) -> T:
+        """x [N, C, H, W] + s [N, C]."""
+
+    @abstractmethod
     def add_bias(self, x: T, bias: W) -> T:
         """x [N, C, H, W] + bias [C]."""
 
     @abstractmethod
     def add_noise(self, x: T, noise_const: W, noise_strength: W, noise_scale: T) -> T:
-        """x + noise_const [H, W] · noise_strength [] · noise_scale [N], the same in every channel."""
+        """x + noise_const [H, W] · noise_strength · noise_scale [N].
+
+        A strength [] is the same in every channel (StyleGAN2), a strength [C] differs (StyleGAN). Neither x nor the
+        scale need a batch of more than 1.
+        """
 
     @abstractmethod
     def conv2d(self, x: T, kernel: W, padding: int) -> T:
@@ -147,6 +155,27 @@ class Ops(Protocol[T, W]):
 
         Source: `upfirdn2d` with up = 2 (Karras et al. 2020): zeros before and after are (n + 1) // 2 and
         (n − 2) // 2 for n taps.
+        """
+
+    @abstractmethod
+    def nearest_upsample2d(self, x: T) -> T:
+        """Twice the size: each pixel becomes a square of four.
+
+        Source: Karras et al. 2018 (Progressive GAN), section 2 and appendix A.
+        """
+
+    @abstractmethod
+    def instance_norm(self, x: T) -> T:
+        """Each channel of each picture brought to mean 0 and variance 1: (x − mean) / √(variance + ε).
+
+        Source: Ulyanov et al. 2017 (Instance Normalization), equation 3; Karras et al. 2019 (StyleGAN), equation 1.
+        """
+
+    @abstractmethod
+    def channel_pixel_norm(self, x: T) -> T:
+        """Each pixel's channels brought to a mean square of 1: x / √(mean of x² over the channels + ε).
+
+        Source: Karras et al. 2018 (Progressive GAN), section 4.2.
         """
 
     @abstractmethod
@@ -173,6 +202,16 @@ class Ops(Protocol[T, W]):
         after = half + (taps - 2) // 2 - (kernel_size - 2)
         y = self.conv_transpose2d(x, kernel, stride=2, padding=0)  # [N, O, 2H + k − 2, …]
         return self.filter2d(y, fir * 4.0, (before, after))  # [N, O, 2H, 2W]
+
+    def nearest_conv2d(self, x: T, kernel: W, kernel_size: int) -> T:
+        """Twice the size by nearest neighbours, then a correlation that keeps the size.
+
+        A transposed convolution with stride 2 does the same in fewer steps: its kernel is the turned one, summed over
+        the pixels that share a source.
+
+        Source: Karras et al. 2018 (Progressive GAN), appendix A; fused as in StyleGAN (Karras et al. 2019).
+        """
+        return self.conv2d(self.nearest_upsample2d(x), kernel, kernel_size // 2)  # [N, O, 2H, 2W]
 
     def modulated_conv2d(
         self, x: T, kernel: W, style: T, *, kernel_size: int, demodulate: bool, up_fir: Fir | None = None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganexport.ops.protocol import Fir, Ops, Padding
+from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["TensorFlowOps"]
 
@@ -72,12 +72,15 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def scale_channels(self, x: Tensor, s: Tensor) -> Tensor:
         return _like(x, s) * s[:, None, None, :]  # the const map is a float32 weight
 
+    def shift_channels(self, x: Tensor, s: Tensor) -> Tensor:
+        return _like(x, s) + s[:, None, None, :]
+
     def add_bias(self, x: Tensor, bias: Tensor) -> Tensor:
         return x + _like(bias, x)
 
     def add_noise(self, x: Tensor, noise_const: Tensor, noise_strength: Tensor, noise_scale: Tensor) -> Tensor:
-        noise = _like(noise_const * noise_strength, x)
-        return x + noise[None, :, :, None] * _like(noise_scale, x)[:, None, None, None]
+        noise = _like(noise_const[:, :, None] * noise_strength, x)  # [H, W, 1 or C]
+        return x + noise[None] * _like(noise_scale, x)[:, None, None, None]
 
     def conv2d(self, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
         kernel = tf.transpose(_like(kernel, x), [2, 3, 1, 0])  # [kh, kw, I, O]
@@ -105,6 +108,18 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         x = tf.reshape(x, [-1, 2 * h, 2 * w, channels])
         return self.filter2d(x, fir * 4.0, ((taps + 1) // 2, (taps - 2) // 2))
 
+    def nearest_upsample2d(self, x: Tensor) -> Tensor:
+        h, w, channels = x.shape[1:]
+        x = tf.tile(tf.reshape(x, [-1, h, 1, w, 1, channels]), [1, 1, 2, 1, 2, 1])
+        return tf.reshape(x, [-1, 2 * h, 2 * w, channels])
+
+    def instance_norm(self, x: Tensor) -> Tensor:
+        x = x - tf.reduce_mean(x, axis=[1, 2], keepdims=True)
+        return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=[1, 2], keepdims=True) + _epsilon(x))
+
+    def channel_pixel_norm(self, x: Tensor) -> Tensor:
+        return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=-1, keepdims=True) + _epsilon(x))
+
     def kernel_energy(self, kernel: Tensor) -> Tensor:
         return tf.reduce_sum(tf.square(kernel), axis=[2, 3])
 
@@ -112,6 +127,11 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
 def _like(weight: Tensor, x: Tensor) -> Tensor:
     """A weight in the precision of `x`: float32 variables take part in a mixed-precision step."""
     return weight if weight.dtype == x.dtype else tf.cast(weight, x.dtype)
+
+
+def _epsilon(x: Tensor) -> Tensor:
+    """The guard of a norm; in half precision the smallest number that is not zero."""
+    return tf.constant(max(EPSILON, np.finfo(x.dtype.as_numpy_dtype).tiny), x.dtype)
 
 
 def _pad(x: Tensor, padding: Padding) -> Tensor:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.ops.graph import Names, Shape, Value, Weight
-from ganexport.ops.protocol import Fir, Ops, Padding
+from ganexport.ops.graph import Names, Shape, Value, Weight, summed_kernel
+from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["TfjsOps"]
 
@@ -158,15 +158,23 @@ class TfjsOps(Ops[Value, Weight]):
         channels = self._reshape(s, None, 1, 1, s.shape[1])
         return self.node("Mul", [x, channels], (None, *x.shape[1:]))
 
+    def shift_channels(self, x: Value, s: Value) -> Value:
+        channels = self._reshape(s, None, 1, 1, s.shape[1])
+        return self.node("AddV2", [x, channels], (None, *x.shape[1:]))
+
     def add_bias(self, x: Value, bias: Weight) -> Value:
         return self.node("AddV2", [x, self.constant(bias.name, bias.array)], x.shape)
 
     def add_noise(self, x: Value, noise_const: Weight, noise_strength: Weight, noise_scale: Value) -> Value:
-        array = (noise_const.array * noise_strength.array)[None, :, :, None]
-        noise = self.constant(noise_const.name, array)
+        one_strength = noise_strength.array.ndim == 0
+        array = noise_const.array * noise_strength.array if one_strength else noise_const.array
+        noise = self.constant(noise_const.name, array[None, :, :, None])
         per_picture = self._reshape(noise_scale, None, 1, 1, 1)
-        scaled = self.node("Mul", [noise, per_picture], (None, *array.shape[1:]))
-        return self.node("AddV2", [x, scaled], x.shape)
+        scaled = self.node("Mul", [noise, per_picture], (None, *array.shape, 1))
+        if not one_strength:
+            strength = self.constant(noise_strength.name, noise_strength.array)
+            scaled = self.node("Mul", [scaled, strength], (None, *x.shape[1:]))  # [N, H, W, C]
+        return self.node("AddV2", [scaled, x], (None, *x.shape[1:]))
 
     def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
@@ -211,11 +219,34 @@ class TfjsOps(Ops[Value, Weight]):
 
         return self._interleave([[part(row, column) for column in phases] for row in phases])
 
+    def nearest_upsample2d(self, x: Value) -> Value:
+        return self._interleave([[x, x], [x, x]])
+
+    def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
+        return self.conv_transpose2d(x, summed_kernel(kernel), 2, kernel_size // 2)
+
+    def instance_norm(self, x: Value) -> Value:
+        mean = self._mean(x, 1, 2)  # [N, 1, 1, C]
+        return self._normalised(self.node("Sub", [x, mean], x.shape), 1, 2)
+
+    def channel_pixel_norm(self, x: Value) -> Value:
+        return self._normalised(x, 3)
+
     def kernel_energy(self, kernel: Weight) -> Weight:
         energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))
         return Weight(f"{kernel.name}.energy", energy.astype(np.float32))
 
     # -- lowering ------------------------------------------------------------------------------------------------
+
+    def _mean(self, x: Value, *axes: int) -> Value:
+        shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+        return self.node("Mean", [x, self._ints(*axes)], shape, keep_dims={"b": True})
+
+    def _normalised(self, x: Value, *axes: int) -> Value:
+        """X / √(mean of x² over `axes` + ε)."""
+        square = self._mean(self.multiply(x, x), *axes)
+        guarded = self.node("AddV2", [square, self._float(EPSILON)], square.shape)
+        return self.multiply(x, self.node("Rsqrt", [guarded], square.shape))
 
     def _phases(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
         """Transposed convolution, with up to stride − 1 rows and columns of zeros after it."""
