@@ -34,7 +34,10 @@ class Config:
         g_lr: Adam's learning rate for the generator.
         d_lr: Adam's learning rate for the discriminator.
         beta2: Adam's second-moment decay; the first is 0.
-        r1_gamma: Weight of the R1 penalty.
+        r1_gamma: Weight of the R1 penalty at the start.
+        r1_gamma_end: Its weight from `anneal_kimg` on; strong at first against collapse, then weak for detail.
+        lr_end: Share of the learning rates that is left from `anneal_kimg` on.
+        anneal_kimg: Where the cosine descent of both ends.
         r1_interval: Steps between two R1 penalties, each scaled up accordingly.
         style_mixing: Share of pictures drawn from two z.
         ema_kimg: Half-life of the averaged generator, in thousands of pictures.
@@ -57,13 +60,16 @@ class Config:
     channels: tuple[int, ...] = (64, 64, 48, 32)
     d_channels: tuple[int, ...] = (64, 64, 48, 32)
     mirror: bool = False
-    kimg: float = 600.0
+    kimg: float = 280.0
     batch: int = 16
     group: int = 4
     g_lr: float = 0.004
     d_lr: float = 0.004
     beta2: float = 0.99
     r1_gamma: float = 0.5
+    r1_gamma_end: float = 0.05
+    lr_end: float = 0.1
+    anneal_kimg: float = 280.0
     r1_interval: int = 16
     style_mixing: float = 0.5
     ema_kimg: float = 10.0
@@ -81,7 +87,7 @@ class Config:
         for name in positive:
             if getattr(self, name) < 1:
                 raise OptionError(f"--{name.replace('_', '-')} must be at least 1, found {getattr(self, name)}")
-        for name in ("kimg", "snapshot_kimg", "g_lr", "d_lr", "ema_kimg"):
+        for name in ("kimg", "snapshot_kimg", "g_lr", "d_lr", "ema_kimg", "anneal_kimg"):
             if not getattr(self, name) > 0:
                 raise OptionError(f"--{name.replace('_', '-')} must be above 0, found {getattr(self, name)}")
         if self.batch % self.group:

@@ -33,8 +33,8 @@ class State:
         self.d = _variables(self.d_parameters, config.seed + 1)
         self.g_trainable = [v for name, v in self.g.items() if self.g_parameters[name].trainable]
         self.d_trainable = list(self.d.values())
-        self.g_optimizer = _adam(config.g_lr, config.beta2, self.g_trainable)
-        self.d_optimizer = _adam(config.d_lr, config.beta2, self.d_trainable)
+        self.g_optimizer = _adam(config, config.g_lr, self.g_trainable)
+        self.d_optimizer = _adam(config, config.d_lr, self.d_trainable)
         self.step = 0
 
     def _named(self) -> dict[str, Tensor]:
@@ -78,7 +78,10 @@ def _variable(value: NDArray[np.float32], *, trainable: bool) -> Tensor:
     return tf.Variable(value, trainable=trainable, aggregation=tf.VariableAggregation.MEAN)
 
 
-def _adam(learning_rate: float, beta2: float, variables: list[Tensor]) -> Tensor:
-    optimizer = tf.keras.optimizers.Adam(learning_rate, beta_1=0.0, beta_2=beta2, epsilon=1e-8)
+def _adam(config: Config, learning_rate: float, variables: list[Tensor]) -> Tensor:
+    schedule = tf.keras.optimizers.schedules.CosineDecay(
+        learning_rate, config.step_at(config.anneal_kimg), alpha=config.lr_end
+    )
+    optimizer = tf.keras.optimizers.Adam(schedule, beta_1=0.0, beta_2=config.beta2, epsilon=1e-8)
     optimizer.build(variables)
     return optimizer

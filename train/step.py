@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +75,7 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
             loss = logs["loss_d"] = discriminator_loss(real_logits, fake_logits)
             if with_r1:
                 logs["r1"] = r1_penalty(lambda x: critic(weights, x, labels), images)
-                loss += logs["r1"] * (config.r1_gamma * config.r1_interval)
+                loss += logs["r1"] * _r1_weight(config, step)
         _apply(state.d_optimizer, tape.gradient(loss, state.d_trainable), state.d_trainable)
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -119,6 +120,17 @@ def _average(config: Config, state: State, mean_w: Tensor, step: Tensor) -> None
             average.assign(variable + beta * (average - variable))
         else:
             average.assign(variable)
+
+
+def _r1_weight(config: Config, step: Tensor) -> Tensor:
+    """Weight of a lazy penalty at `step`: a cosine from `r1_gamma` down to `r1_gamma_end`.
+
+    Source: lazily applied as in Karras et al. 2020, section 3.1; lowered during the run as in Huang et al. 2024.
+    """
+    done = tf.minimum(tf.cast(step, tf.float32) / config.step_at(config.anneal_kimg), 1.0)
+    share = 0.5 * (1.0 + tf.cos(math.pi * done))
+    gamma = config.r1_gamma_end + (config.r1_gamma - config.r1_gamma_end) * share
+    return gamma * float(config.r1_interval)
 
 
 def _mixing_mask(config: Config, num_ws: int, count: Tensor, seed: Tensor) -> Tensor:
