@@ -6,9 +6,10 @@ UV     := $(shell command -v uv || echo .cache/uv/bin/uv)
 SYNC   := UV_PYTHON_PREFERENCE=system $(UV) sync --frozen --quiet
 EVERYTHING := --extra cpu --extra node --extra train --extra keras --extra browser
 
+.NOTPARALLEL:
 .PHONY: demo test soak web lint browser env-demo env clean
 
-demo: env-demo web  ## Convert, verify, build the site of, and draw the shipped digits.
+demo: web  ## Convert, verify, build the site of, and draw the shipped digits.
 	$(VENV)/bin/ganexport demo -o demo --force
 
 test: env web browser lint  ## Everything but the soak tier.
@@ -24,7 +25,7 @@ lint: env
 	$(VENV)/bin/ruff format --check ganexport train tests web_demo
 	$(VENV)/bin/mypy
 
-web:  ## The web files in ganexport/_web; instant when nothing changed.
+web: env-demo  ## The web files in ganexport/_web; instant when nothing changed.
 	$(PYTHON) web_demo/build.py
 
 browser: env  ## A browser for the tests: one that is there, Debian's, or Playwright's own.
