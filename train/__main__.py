@@ -18,8 +18,8 @@ EXAMPLES = """examples:
   python -m train run digits                          train the digits in runs/digits; run it again to go on
   python -m train run digits --kimg 100 --out runs/d  a shorter run in another folder
   python -m train run digits --data photos.zip --resolution 64 --channels 64,64,48,32,16 --d-channels 64,64,48,32,16
-  python -m train measure runs/digits/generators/kimg000600.0.safetensors
-  ganexport convert runs/digits/generators/kimg000600.0.safetensors -o digits/
+  python -m train measure runs/digits/generators/kimg000240.0.safetensors
+  ganexport convert runs/digits/generators/kimg000240.0.safetensors -o digits/
 """
 
 

@@ -60,7 +60,7 @@ class Config:
     channels: tuple[int, ...] = (64, 64, 48, 32)
     d_channels: tuple[int, ...] = (64, 64, 48, 32)
     mirror: bool = False
-    kimg: float = 280.0
+    kimg: float = 240.0
     batch: int = 16
     group: int = 4
     g_lr: float = 0.004
@@ -69,7 +69,7 @@ class Config:
     r1_gamma: float = 0.5
     r1_gamma_end: float = 0.05
     lr_end: float = 0.1
-    anneal_kimg: float = 280.0
+    anneal_kimg: float = 240.0
     r1_interval: int = 16
     style_mixing: float = 0.5
     ema_kimg: float = 10.0
