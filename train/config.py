@@ -39,6 +39,7 @@ class Config:
         lr_end: Share of the learning rates that is left from `anneal_kimg` on.
         anneal_kimg: Where the cosine descent of both ends.
         r1_interval: Steps between two R1 penalties, each scaled up accordingly.
+        mismatch: Weight of real pictures under a wrong label, refused like fakes; 0 for none.
         style_mixing: Share of pictures drawn from two z.
         ema_kimg: Half-life of the averaged generator, in thousands of pictures.
         ema_rampup: The half-life is at most this share of the run so far.
@@ -71,6 +72,7 @@ class Config:
     lr_end: float = 0.1
     anneal_kimg: float = 240.0
     r1_interval: int = 16
+    mismatch: float = 0.5
     style_mixing: float = 0.5
     ema_kimg: float = 10.0
     ema_rampup: float = 0.05

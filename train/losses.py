@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["discriminator_loss", "generator_loss", "r1_penalty"]
+__all__ = ["discriminator_loss", "generator_loss", "mismatch_loss", "r1_penalty"]
 
 Tensor = Any
 
@@ -26,6 +26,17 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
     Source: Goodfellow et al. 2014, section 3.
     """
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+def mismatch_loss(logits: Tensor, labels: Tensor, wrong: Tensor) -> Tensor:
+    """softplus(D(real, wrong label)): a real picture of another class is no picture of this one.
+
+    Pictures whose label [N, c_dim] and `wrong` label happen to agree do not count.
+
+    Source: Reed et al. 2016 (Generative Adversarial Text to Image Synthesis), section 4.1.
+    """
+    differs = 1.0 - tf.reduce_sum(labels * wrong, axis=1)  # [N]
+    return tf.reduce_mean(tf.nn.softplus(logits) * differs)
 
 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

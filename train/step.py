@@ -13,7 +13,7 @@ from ganexport.ops.tensorflow_ops import TensorFlowOps
 from train.config import Config
 from train.discriminators import discriminate
 from train.equalized import fold
-from train.losses import discriminator_loss, generator_loss, r1_penalty
+from train.losses import discriminator_loss, generator_loss, mismatch_loss, r1_penalty
 from train.state import State
 
 __all__ = ["Step", "TrainingOps", "make_step"]
@@ -73,6 +73,12 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
             both = None if labels is None else tf.concat([labels, labels], axis=0)
             real_logits, fake_logits = tf.split(critic(weights, tf.concat([images, fakes], axis=0), both), 2)
             loss = logs["loss_d"] = discriminator_loss(real_logits, fake_logits)
+            if labels is not None and config.mismatch > 0:
+                groups = config.batch // config.group // tf.distribute.get_strategy().num_replicas_in_sync
+                some = max(1, groups // 2) * config.group  # half of the groups say enough
+                wrong = tf.roll(labels, config.group, axis=0)[:some]
+                mismatch_logits = critic(weights, images[:some], wrong)
+                loss += config.mismatch * mismatch_loss(mismatch_logits, labels[:some], wrong)
             if with_r1:
                 logs["r1"] = r1_penalty(lambda x: critic(weights, x, labels), images)
                 loss += logs["r1"] * _r1_weight(config, step)

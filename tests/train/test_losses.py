@@ -7,7 +7,7 @@ tf = pytest.importorskip("tensorflow")
 
 from train.discriminators import discriminate, discriminator_parameters, minibatch_stddev  # noqa: E402
 from train.equalized import fold, initial_value  # noqa: E402
-from train.losses import discriminator_loss, generator_loss, r1_penalty  # noqa: E402
+from train.losses import discriminator_loss, generator_loss, mismatch_loss, r1_penalty  # noqa: E402
 
 
 def test_losses_at_balance_are_multiples_of_log_two():
@@ -30,6 +30,12 @@ def test_gradients_of_the_losses_are_sigmoids():
         tape.watch(fake)
         loss = generator_loss(fake)
     np.testing.assert_allclose(tape.gradient(loss, fake), -(1 - sigmoid(fake)) / 2, rtol=1e-6)
+
+
+def test_mismatch_counts_only_labels_that_differ():
+    labels, wrong = tf.one_hot([0, 1], 3), tf.one_hot([2, 1], 3)
+    loss = mismatch_loss(tf.constant([0.7, 9.0]), labels, wrong)
+    assert float(loss) == pytest.approx(np.log1p(np.exp(0.7)) / 2, rel=1e-6)
 
 
 def test_r1_of_a_linear_discriminator_is_half_its_squared_weight():
