@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
-from ganexport.architectures import dcgan, stylegan2
+from ganexport.architectures import dcgan, progressive, stylegan, stylegan2
 from ganexport.errors import SpecError
 from ganexport.ops.protocol import Ops
 from ganexport.spec import GeneratorSpec
@@ -19,7 +19,12 @@ __all__ = ["ARCHITECTURES", "mapping", "module_of", "spec_from_json", "synthesis
 T = TypeVar("T")
 W = TypeVar("W")
 
-ARCHITECTURES: dict[str, ModuleType] = {"dcgan": dcgan, "stylegan2": stylegan2}
+ARCHITECTURES: dict[str, ModuleType] = {
+    "dcgan": dcgan,
+    "progressive": progressive,
+    "stylegan": stylegan,
+    "stylegan2": stylegan2,
+}
 
 
 def module_of(name: str) -> ModuleType:

@@ -114,11 +114,10 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         return tf.reshape(x, [-1, 2 * h, 2 * w, channels])
 
     def instance_norm(self, x: Tensor) -> Tensor:
-        x = x - tf.reduce_mean(x, axis=[1, 2], keepdims=True)
-        return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=[1, 2], keepdims=True) + _epsilon(x))
+        return _normalised(x - tf.reduce_mean(x, axis=[1, 2], keepdims=True), [1, 2])
 
     def channel_pixel_norm(self, x: Tensor) -> Tensor:
-        return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=-1, keepdims=True) + _epsilon(x))
+        return _normalised(x, [3])
 
     def kernel_energy(self, kernel: Tensor) -> Tensor:
         return tf.reduce_sum(tf.square(kernel), axis=[2, 3])
@@ -129,9 +128,10 @@ def _like(weight: Tensor, x: Tensor) -> Tensor:
     return weight if weight.dtype == x.dtype else tf.cast(weight, x.dtype)
 
 
-def _epsilon(x: Tensor) -> Tensor:
-    """The guard of a norm; in half precision the smallest number that is not zero."""
-    return tf.constant(max(EPSILON, np.finfo(x.dtype.as_numpy_dtype).tiny), x.dtype)
+def _normalised(x: Tensor, axes: list[int]) -> Tensor:
+    """X / √(mean of x² over `axes` + ε)."""
+    square = tf.reduce_mean(tf.square(x), axis=axes, keepdims=True)
+    return x * tf.math.rsqrt(square + tf.constant(EPSILON, x.dtype))
 
 
 def _pad(x: Tensor, padding: Padding) -> Tensor:

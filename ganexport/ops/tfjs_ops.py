@@ -174,7 +174,7 @@ class TfjsOps(Ops[Value, Weight]):
         if not one_strength:
             strength = self.constant(noise_strength.name, noise_strength.array)
             scaled = self.node("Mul", [scaled, strength], (None, *x.shape[1:]))  # [N, H, W, C]
-        return self.node("AddV2", [scaled, x], (None, *x.shape[1:]))
+        return self.node("AddV2", [x, scaled], (None, *x.shape[1:]))
 
     def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]

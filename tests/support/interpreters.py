@@ -1,0 +1,83 @@
+"""Runs a generator in each interpreter, on feeds by name; maps come back as [N, C, H, W]."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from support.generators import Arrays
+from support.replays import export_to
+
+from ganexport.architectures import mapping, synthesis
+from ganexport.generator import Generator
+from ganexport.ops.numpy_ops import NumpyOps, float64_weights
+from ganexport.ops.protocol import Ops
+from ganexport.runtimes import RUNTIMES
+from ganexport.spec import GeneratorSpec
+
+
+def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
+    """Max |got − expected| / max |expected|."""
+    assert got.shape == expected.shape
+    assert np.isfinite(got).all()
+    return float(np.abs(got - expected).max() / np.abs(expected).max())
+
+
+def assert_close(got: Arrays, expected: Arrays, tolerance: float) -> None:
+    """Every tensor that is expected, whole."""
+    assert got.keys() >= expected.keys()
+    errors = {name: relative_error(got[name], array) for name, array in expected.items()}
+    assert max(errors.values()) <= tolerance, errors
+
+
+def random_cases(spec: GeneratorSpec) -> list[Arrays]:
+    """Feeds at batch 3 and at batch 1: another psi for every w, noise in some pictures and not in others."""
+    random = np.random.default_rng(5)
+    cases = []
+    for batch in (3, 1):
+        feeds: Arrays = {"z": random.standard_normal((batch, spec.z_dim))}
+        if spec.c_dim:
+            feeds["c"] = np.eye(spec.c_dim)[random.integers(0, spec.c_dim, batch)]
+        if spec.has_w_space:
+            feeds["truncation_psi"] = random.uniform(-0.5, 1.5, (batch, spec.num_ws))
+        if getattr(spec, "noise", False):
+            feeds["noise_scale"] = np.asarray([1.0, 0.0, 0.5])[:batch]
+        cases.append({name: array.astype(np.float32) for name, array in feeds.items()})
+    return cases
+
+
+def run_ops(ops: Ops[Any, Any], generator: Generator, weights: Any, feeds: Arrays) -> Arrays:
+    """The architecture's own functions on an interpreter that computes at once."""
+    spec, values = generator.spec, dict(feeds)
+    if spec.has_w_space:
+        values |= mapping(ops, weights, spec, feeds["z"], feeds.get("c"), feeds["truncation_psi"])
+    return {**values, **synthesis(ops, weights, spec, values)}
+
+
+def run_numpy(generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
+    """In float64."""
+    weights = float64_weights(generator.weights)
+    exact = [{name: array.astype(np.float64) for name, array in feeds.items()} for feeds in cases]
+    return [run_ops(NumpyOps(), generator, weights, feeds) for feeds in exact]
+
+
+def run_tensorflow(generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
+    """Eagerly, in float32."""
+    import tensorflow as tf
+
+    from ganexport.ops.tensorflow_ops import TensorFlowOps
+
+    weights = {name: tf.constant(array) for name, array in generator.weights.items()}
+    results = []
+    for feeds in cases:
+        tensors = {name: tf.constant(array) for name, array in feeds.items()}
+        got = run_ops(TensorFlowOps(), generator, weights, tensors)
+        arrays = {name: tensor.numpy() for name, tensor in got.items()}
+        results.append({n: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for n, a in arrays.items()})
+    return results
+
+
+def run_onnxruntime(folder: Path, generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
+    """The exported mapping and synthesis in ONNX Runtime."""
+    graphs = export_to(folder, generator, "onnx").model_copy(update={"generator": None})
+    return RUNTIMES["onnxruntime-cpu"]().replay(folder, graphs, cases)
