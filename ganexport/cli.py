@@ -16,6 +16,7 @@ from ganexport import __version__
 from ganexport.errors import GanExportError, OptionError, UserError
 
 if TYPE_CHECKING:
+    from ganexport.importers import ImportOptions
     from ganexport.manifest import TargetName
 
 __all__ = ["app", "main"]
@@ -37,6 +38,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 Labels = Annotated[Path | None, typer.Option("--labels", help="A file with the names of the classes, one a line.")]
 AllowUnverified = Annotated[
     bool, typer.Option("--allow-unverified", help="Keep a target that no runtime here could verify.")
+]
+Network = Annotated[str | None, typer.Option("--network", help="Which of several networks in a foreign checkpoint.")]
+CDim = Annotated[int | None, typer.Option("--c-dim", min=0, help="Number of classes, where the weights do not tell.")]
+ImageRange = Annotated[
+    str | None,
+    typer.Option("--image-range", metavar="LO,HI", help="Values of black and white in a foreign file."),
 ]
 Targets = Annotated[str, typer.Option("--to", help="Targets, with commas between: onnx, tfjs.")]
 
@@ -73,11 +80,21 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command(epilog="Example: ganexport info digits.safetensors")
-def info(path: Annotated[Path, typer.Argument(help="A checkpoint or a bundle.")], as_json: AsJson = False) -> None:
+def info(
+    path: Annotated[Path, typer.Argument(help="A checkpoint or a bundle.")],
+    as_json: AsJson = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="List what a foreign file names, and what is ignored.")
+    ] = False,
+    network: Network = None,
+    c_dim: CDim = None,
+    image_range: ImageRange = None,
+) -> None:
     """Say what a checkpoint or a bundle holds, without running it."""
     from ganexport.describe import describe
+    from ganexport.importers import audit as audit_file
 
-    facts = describe(path)
+    facts = audit_file(path) if audit else describe(path, _import_options(network, c_dim, image_range))
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False))
         return
@@ -95,6 +112,9 @@ def convert(
     noise: Annotated[str, typer.Option(help="const: keep the stored noise; none: leave it out.")] = "const",
     psi: Annotated[float, typer.Option(help="Default truncation for readers of the bundle.")] = 1.0,
     labels: Labels = None,
+    network: Network = None,
+    c_dim: CDim = None,
+    image_range: ImageRange = None,
     checkpoint: Annotated[bool, typer.Option(help="Keep the canonical checkpoint in the bundle.")] = True,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
@@ -112,7 +132,8 @@ def convert(
         allow_unverified=allow_unverified,
         force=force,
     )
-    _convert(source, output, options, name=name, labels=labels)
+    imports = _import_options(network, c_dim, image_range)
+    _convert(source, output, options, imports, name=name, labels=labels)
     console.print(f"wrote {output}")
 
 
@@ -170,6 +191,9 @@ def site(
     sources: Annotated[list[Path], typer.Argument(help="Bundles or checkpoints.", show_default=False)],
     output: Output,
     labels: Labels = None,
+    network: Network = None,
+    c_dim: CDim = None,
+    image_range: ImageRange = None,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
 ) -> None:
@@ -180,6 +204,7 @@ def site(
     from ganexport.manifest import MANIFEST_NAME
     from ganexport.site import build_site
 
+    imports = _import_options(network, c_dim, image_range)
     with tempfile.TemporaryDirectory(prefix="ganexport-") as temporary:
         bundles = []
         for source in sources:
@@ -188,7 +213,7 @@ def site(
                 continue
             made = Path(temporary) / str(len(bundles)) / source.stem
             options = ConvertOptions(checkpoint=False, allow_unverified=allow_unverified)
-            _convert(source, made, options, name=source.stem, labels=labels)
+            _convert(source, made, options, imports, name=source.stem, labels=labels)
             bundles.append(made)
         build_site(bundles, output, force=force)
     console.print(f"wrote {output}; look at it with: ganexport preview {output}")
@@ -220,7 +245,24 @@ def demo(
     console.print(f"look at the page with: ganexport preview {made['site']}")
 
 
-def _convert(source: Path, output: Path, options: Any, *, name: str | None, labels: Path | None) -> None:
+def _import_options(network: str | None, c_dim: int | None, image_range: str | None) -> ImportOptions:
+    """The options of an import, from their text."""
+    from ganexport.importers import ImportOptions
+
+    if image_range is None:
+        return ImportOptions(network, c_dim)
+    try:
+        low, high = (float(part) for part in image_range.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not -1e6 < low < high < 1e6:
+        raise OptionError(f"--image-range takes two rising numbers such as 0,1; found {image_range!r}")
+    return ImportOptions(network, c_dim, (low, high))
+
+
+def _convert(
+    source: Path, output: Path, options: Any, imports: ImportOptions, *, name: str | None, labels: Path | None
+) -> None:
     """Load and convert with a progress line, and print the gate's table even when it fails."""
     from ganexport.convert import convert as run
     from ganexport.generator import load, with_labels
@@ -230,7 +272,7 @@ def _convert(source: Path, output: Path, options: Any, *, name: str | None, labe
     results: list[ParityResult] = []
     with _progress() as say:
         say(f"reading {source}")
-        generator = load(source)
+        generator = load(source, imports)
         if labels is not None:
             generator = with_labels(generator, labels)
         try:

@@ -7,13 +7,18 @@ from typing import Any
 
 from ganexport.errors import CheckpointError
 from ganexport.generator import load
+from ganexport.importers import NO_OPTIONS, ImportOptions
 from ganexport.manifest import MANIFEST_NAME, read_manifest
 
 __all__ = ["describe"]
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path, options: ImportOptions = NO_OPTIONS) -> dict[str, Any]:
     """Facts of a checkpoint file or a bundle's folder, ready for JSON.
+
+    Args:
+        path: The file or folder.
+        options: What a foreign checkpoint does not tell of itself.
 
     Raises:
         CheckpointError: Nothing there, or nothing that is known.
@@ -21,7 +26,7 @@ def describe(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise CheckpointError(f"{path} does not exist")
-    return _bundle(path) if path.is_dir() or path.name == MANIFEST_NAME else _checkpoint(path)
+    return _bundle(path) if path.is_dir() or path.name == MANIFEST_NAME else _checkpoint(path, options)
 
 
 def _bundle(path: Path) -> dict[str, Any]:
@@ -40,8 +45,8 @@ def _bundle(path: Path) -> dict[str, Any]:
     }
 
 
-def _checkpoint(path: Path) -> dict[str, Any]:
-    generator = load(path)
+def _checkpoint(path: Path, options: ImportOptions) -> dict[str, Any]:
+    generator = load(path, options)
     return {
         "kind": "checkpoint",
         **_spec(generator.spec.model_dump(mode="json")),

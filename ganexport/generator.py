@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganexport.architectures import spec_from_json, weight_shapes
-from ganexport.errors import CheckpointError, OptionError, SpecError
+from ganexport.errors import CheckpointError, OptionError, SpecError, WeightsError
+from ganexport.importers import NO_OPTIONS, ImportOptions, import_checkpoint, safetensors_metadata
 from ganexport.spec import GeneratorSpec, Provenance, explain
 from ganexport.weights import Tensors, check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
 
@@ -63,17 +65,24 @@ class Generator:
         write_tensors(path, self.weights, {METADATA_KEY: json.dumps(header)}, force=force)
 
 
-def load(path: Path) -> Generator:
-    """Read a checkpoint of any known kind; the kind is told from the content.
+def load(path: Path, options: ImportOptions = NO_OPTIONS) -> Generator:
+    """Read a checkpoint of any known kind, ours or foreign; the kind is told from the content.
+
+    Args:
+        path: The file.
+        options: What a foreign file does not tell of itself.
 
     Raises:
         CheckpointError: The file is missing, broken, or of no known kind.
+        OptionError: An option has no meaning for this file.
     """
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder, not a checkpoint file")
+    if METADATA_KEY not in (safetensors_metadata(path) or {}):
+        return _foreign(path, options)
+    if options.given:
+        raise OptionError(f"{path} tells all of itself: --network, --c-dim and --image-range are for foreign files")
     tensors, metadata = read_tensors(path)
-    if METADATA_KEY not in metadata:
-        raise CheckpointError(f"{path} is a safetensors file, but no ganexport checkpoint: it holds no spec")
     header = _header(path, metadata[METADATA_KEY])
     try:
         labels = header["labels"]
@@ -95,6 +104,24 @@ def load(path: Path) -> Generator:
     if provenance.source_sha256 is None:
         provenance = provenance.model_copy(update=source)
     return Generator(generator.spec, generator.weights, provenance, generator.labels)
+
+
+def _foreign(path: Path, options: ImportOptions) -> Generator:
+    """A generator out of someone else's checkpoint."""
+    with ThreadPoolExecutor(1) as pool:
+        source = pool.submit(file_sha256, path)  # a second core's work: seconds for a large file
+        imported = import_checkpoint(path, options)
+        provenance = Provenance(
+            source_format=imported.source_format,
+            weights_sha256=hash_tensors(imported.weights),
+            source_sha256=source.result(),
+            importer=imported.importer,
+            licence=imported.licence,
+        )
+    try:
+        return Generator(imported.spec, imported.weights, provenance)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
 
 
 def _header(path: Path, text: str) -> dict[str, Any]:
