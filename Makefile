@@ -3,7 +3,7 @@
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 UV     := $(shell command -v uv || echo .cache/uv/bin/uv)
-SYNC   := UV_PYTHON_PREFERENCE=system $(UV) sync --frozen --quiet
+SYNC   := UV_PYTHON_PREFERENCE=system $(UV) sync --frozen --quiet --compile-bytecode
 EVERYTHING := --extra cpu --extra node --extra train --extra keras --extra browser
 
 .NOTPARALLEL:

@@ -1,0 +1,416 @@
+"""Every architecture, in every interpreter, against the independent oracles and the published networks' pictures."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles import dcgan as dcgan_oracle
+from support.generators import (
+    NON_SEPARABLE,
+    Arrays,
+    dcgan_spec,
+    from_oracle_dcgan,
+    from_oracle_tensors,
+    make_generator,
+    oracle_name,
+    oracle_outputs,
+    stylegan2_spec,
+)
+from support.goldens import golden_arrays, golden_file
+from support.nvidia_pickles import read_stylegan2
+from support.replays import export_to, replay_tfjs
+from support.torch_files import fold_dcgan, read_torch_zip
+
+from ganexport.architectures import ARCHITECTURES, mapping, module_of, spec_from_json, synthesis, weight_shapes
+from ganexport.errors import SpecError
+from ganexport.exporters import EXPORTERS
+from ganexport.generator import Generator
+from ganexport.latents import psi_by_layer
+from ganexport.ops.numpy_ops import NumpyOps, float64_weights
+from ganexport.ops.protocol import Ops, fir_taps
+from ganexport.parity.tolerances import relative_tolerance
+from ganexport.runtimes import RUNTIMES
+
+# max |got - oracle| / max |oracle| of the float64 interpreter. Measured: 1e-7 at most, since the package guards a norm
+# by max(x, eps) and the oracle, as published, by x + eps. Against the goldens, which are float32: 1e-6.
+EXACT = 1e-6
+GOLDEN = 5e-6
+TENSORFLOW = 1e-5
+
+FIRS = {"3tap": (1.0, 2.0, 1.0), "asymmetric": (1.0, 2.0, 5.0, 0.5), "2d": NON_SEPARABLE}
+
+
+def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
+    assert got.shape == expected.shape
+    assert np.isfinite(got).all()
+    return float(np.abs(got - expected).max() / np.abs(expected).max())
+
+
+def assert_close(got: Arrays, expected: Arrays, tolerance: float) -> None:
+    """Every tensor of the oracle, whole."""
+    assert got.keys() >= expected.keys()
+    errors = {name: relative_error(got[name], array) for name, array in expected.items()}
+    assert max(errors.values()) <= tolerance, errors
+
+
+# --------------------------------------------------------------------------------------- the nets of these tests
+
+
+def stylegan2_nets() -> dict[str, Any]:
+    """A spec for every choice that changes the arithmetic; the clamp is low enough to cut."""
+    specs = {}
+    choices = itertools.product(("skip", "resnet", "orig"), FIRS, (0, 3), (None, 0.8), (True, False))
+    for output, fir, c_dim, clamp, noise in choices:
+        flags = [f"c{c_dim}", "clamp" if clamp else "free", "noise" if noise else "quiet"]
+        specs["-".join([output, fir, *flags])] = stylegan2_spec(
+            output=output, resample_filter=FIRS[fir], c_dim=c_dim, conv_clamp=clamp, noise=noise, channels=(6, 5, 4)
+        )
+    for taps in ((1.0, 1.0), (1.0, 4.0, 6.0, 3.0, 2.0), (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), (0.0, 1.0, 0.0, 0.0)):
+        specs[f"skip-{len(taps)}taps-{taps[-1]:.0f}"] = stylegan2_spec(resample_filter=taps, channels=(6, 5, 4))
+    specs["skip-8x8-1layer"] = stylegan2_spec(resolution=8, channels=(3, 2), mapping_layers=1)
+    specs["resnet-grey"] = stylegan2_spec(output="resnet", image_channels=1, c_dim=0, channels=(6, 5, 4))
+    specs["skip-4x4"] = stylegan2_spec(resolution=4, channels=(3,), image_channels=4)
+    return specs
+
+
+def dcgan_nets() -> dict[str, Any]:
+    """Layers as in PyTorch's tutorial, and windows of every other kind."""
+
+    def layer(channels: int, kernel: int, stride: int, padding: int, activation: str = "relu") -> dict[str, Any]:
+        window = {"kernel": kernel, "stride": stride, "padding": padding}
+        return {"channels": channels, "activation": activation, **window}
+
+    odd = (layer(7, 3, 1, 0), layer(6, 5, 3, 1), layer(5, 3, 2, 0), layer(1, 4, 2, 2, "linear"))  # 3, 9, 19, 36
+    first_padded = (layer(7, 6, 2, 1), layer(6, 4, 2, 1), layer(3, 3, 1, 1), layer(3, 2, 2, 0, "tanh"))  # 4, 8, 8, 16
+    return {
+        "dcgan": dcgan_spec(),
+        "dcgan-c3": dcgan_spec(c_dim=3),
+        "dcgan-odd-windows": dcgan_spec(layers=odd, resolution=36, image_channels=1),
+        "dcgan-first-layer-padded": dcgan_spec(c_dim=2, layers=first_padded),
+    }
+
+
+SPECS = {**stylegan2_nets(), **dcgan_nets()}
+
+
+@cache
+def generator_of(net: str) -> Generator:
+    return make_generator(SPECS[net])
+
+
+@cache
+def cases_of(net: str) -> list[Arrays]:
+    """Feeds at batch 3 and at batch 1: another psi for every w, noise in some pictures and not in others."""
+    spec, random = SPECS[net], np.random.default_rng(5)
+    cases = []
+    for batch in (3, 1):
+        feeds: Arrays = {"z": random.standard_normal((batch, spec.z_dim))}
+        if spec.c_dim:
+            feeds["c"] = np.eye(spec.c_dim)[random.integers(0, spec.c_dim, batch)]
+        if spec.has_w_space:
+            feeds["truncation_psi"] = random.uniform(-0.5, 1.5, (batch, spec.num_ws))
+        if getattr(spec, "noise", False):
+            feeds["noise_scale"] = np.asarray([1.0, 0.0, 1.0])[:batch]
+        cases.append({name: array.astype(np.float32) for name, array in feeds.items()})
+    return cases
+
+
+@cache
+def expected_of(net: str) -> list[Arrays]:
+    return [oracle_outputs(generator_of(net), feeds) for feeds in cases_of(net)]
+
+
+def run_ops(ops: Ops[Any, Any], generator: Generator, weights: Any, feeds: Arrays) -> Arrays:
+    """The architecture's own functions on an interpreter that computes at once."""
+    spec, values = generator.spec, dict(feeds)
+    if spec.has_w_space:
+        values |= mapping(ops, weights, spec, feeds["z"], feeds.get("c"), feeds["truncation_psi"])
+    return {**values, **synthesis(ops, weights, spec, values)}
+
+
+def run_numpy(generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
+    weights = float64_weights(generator.weights)
+    exact = [{name: array.astype(np.float64) for name, array in feeds.items()} for feeds in cases]
+    return [run_ops(NumpyOps(), generator, weights, feeds) for feeds in exact]
+
+
+def run_tensorflow(generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
+    import tensorflow as tf
+
+    from ganexport.ops.tensorflow_ops import TensorFlowOps
+
+    weights = {name: tf.constant(array) for name, array in generator.weights.items()}
+    results = []
+    for feeds in cases:
+        tensors = {name: tf.constant(array) for name, array in feeds.items()}
+        got = run_ops(TensorFlowOps(), generator, weights, tensors)
+        arrays = {name: tensor.numpy() for name, tensor in got.items()}
+        results.append({n: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for n, a in arrays.items()})
+    return results
+
+
+def run_onnxruntime(folder: Path, generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
+    graphs = export_to(folder, generator, "onnx").model_copy(update={"generator": None})
+    return RUNTIMES["onnxruntime-cpu"]().replay(folder, graphs, cases)
+
+
+# -------------------------------------------------------------------------------------------- is everything tested?
+
+
+def test_every_architecture_target_and_runtime_is_tested() -> None:
+    """Here, or in a file of its own."""
+    elsewhere = {name for name in ARCHITECTURES if (Path(__file__).parent / f"test_{name}.py").exists()}
+    assert {spec.architecture for spec in SPECS.values()} | elsewhere == ARCHITECTURES.keys()
+    assert set(RUNTIMES) == {"onnxruntime-cpu", "tfjs-cpu", "tfjs-wasm"}
+    assert set(EXPORTERS) == {"onnx", "tfjs"}
+
+
+def test_folder_is_registry() -> None:
+    folder = Path(module_of("dcgan").__file__ or "").parent
+    assert sorted(p.stem for p in folder.glob("[!_]*.py")) == sorted(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("net", [n for n in SPECS if "clamp" in n or "noise" in n or "-c3" in n])
+def test_no_choice_is_idle(net: str) -> None:
+    """Clamp, noise and labels must change the picture, or the tests below would not see them."""
+    generator, (feeds, _), (expected, _) = generator_of(net), cases_of(net), expected_of(net)
+    others = {}
+    if "clamp" in net:
+        free = make_generator(generator.spec.model_copy(update={"conv_clamp": None}), generator.weights)
+        others["clamp"] = oracle_outputs(free, feeds)
+    if "-noise" in net:
+        others["noise"] = oracle_outputs(generator, {**feeds, "noise_scale": 1 - feeds["noise_scale"]})
+    if "-c3" in net:
+        others["labels"] = oracle_outputs(generator, {**feeds, "c": feeds["c"][:, ::-1]})
+    for what, other in others.items():
+        assert relative_error(other["image"], expected["image"]) > 0.01, what
+
+
+# ------------------------------------------------------------------------------------------- random weights, oracle
+
+
+@pytest.mark.parametrize("net", SPECS)
+def test_numpy_draws_the_oracles_picture(net: str) -> None:
+    for got, expected in zip(run_numpy(generator_of(net), cases_of(net)), expected_of(net), strict=True):
+        assert_close(got, expected, EXACT)
+
+
+@pytest.mark.parametrize("net", SPECS)
+def test_onnxruntime_draws_the_oracles_picture(net: str, tmp_path: Path) -> None:
+    for got, expected in zip(
+        run_onnxruntime(tmp_path, generator_of(net), cases_of(net)), expected_of(net), strict=True
+    ):
+        assert_close(got, expected, relative_tolerance("onnxruntime-cpu"))
+
+
+@pytest.fixture(scope="module")
+def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, list[Arrays]]]:
+    """Every net on one backend, in one Node."""
+
+    @cache
+    def outputs(backend: str) -> dict[str, list[Arrays]]:
+        nets = {net: generator_of(net) for net in SPECS}
+        return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, {net: cases_of(net) for net in SPECS})
+
+    return outputs
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+@pytest.mark.parametrize("net", SPECS)
+def test_tfjs_draws_the_oracles_picture(
+    net: str, backend: str, tfjs_outputs: Callable[[str], dict[str, list[Arrays]]]
+) -> None:
+    for got, expected in zip(tfjs_outputs(backend)[net], expected_of(net), strict=True):
+        assert_close(got, expected, relative_tolerance(f"tfjs-{backend}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "net", [n for n in SPECS if n.endswith(("c3-clamp-noise", "c0-free-quiet")) or n.count("-") < 4]
+)
+def test_tensorflow_draws_the_oracles_picture(net: str) -> None:
+    for got, expected in zip(run_tensorflow(generator_of(net), cases_of(net)), expected_of(net), strict=True):
+        assert_close(got, expected, TENSORFLOW)
+
+
+def test_dcgan_leaky_relu_has_the_slope_of_its_layer(tmp_path: Path) -> None:
+    layers = [layer.model_dump() for layer in dcgan_spec().layers]
+    layers[0] |= {"activation": "leaky_relu", "slope": 0.3}
+    layers[1] |= {"activation": "leaky_relu", "slope": 0.05}
+    generator = make_generator(dcgan_spec(layers=layers))
+    z = np.random.default_rng(0).standard_normal((2, 10)).astype(np.float32)
+    x = z[:, :, None, None].astype(np.float64)
+    for i, layer in enumerate(layers):
+        kernel = generator.weights[f"synthesis.layer{i}.weight"].transpose(1, 0, 2, 3)  # [I, O, k, k]
+        x = dcgan_oracle.conv_transpose(x, kernel, layer["stride"], layer["padding"])
+        x = x + generator.weights[f"synthesis.layer{i}.bias"][:, None, None]
+        x = np.tanh(x) if i == 2 else np.where(x > 0, x, layer["slope"] * x)
+    assert relative_error(run_numpy(generator, [{"z": z}])[0]["image"], x) <= EXACT
+    assert relative_error(run_onnxruntime(tmp_path / "o", generator, [{"z": z}])[0]["image"], x) <= 1e-4
+    got = replay_tfjs(tmp_path / "t", "cpu", {"net": generator}, {"net": [{"z": z}]})["net"][0]["image"]
+    assert relative_error(got, x) <= 1e-4
+
+
+def test_kernels_of_transposed_convolutions_are_outputs_first() -> None:
+    shapes = weight_shapes(dcgan_spec(c_dim=2))
+    assert shapes["synthesis.layer0.weight"] == (12, 12, 4, 4)  # 10 + 2 in
+    assert shapes["synthesis.layer1.weight"] == (8, 12, 4, 4)
+    assert oracle_name("synthesis.layer1.weight") == "layers.1.weight"
+
+
+# ------------------------------------------------------------------------------------------------------- goldens
+
+GOLDENS = (
+    "sg2ada_32",
+    "sg2ada_32_cond10",
+    "sg2ada_32_grey_3tap",
+    "sg2ada_32_nonoise",
+    "sg2ada_32_orig",
+    "sg2ada_32_proto2",
+    "sg2ada_32_resnet",
+    "sg3_cfg_stylegan2_32",
+)
+RECORDED = re.compile(r"img_psi(?P<psi>[\d.]+)_cut(?P<cutoff>None|\d+)_(?P<noise>const|none)")
+
+
+@cache
+def golden_generator(name: str) -> Generator:
+    if name == "dcgan64":
+        return from_oracle_dcgan(*fold_dcgan(read_torch_zip(golden_file("dcgan64_zip.pth"))))
+    return from_oracle_tensors(*read_stylegan2(golden_file(f"{name}.pkl")), resolution=32)
+
+
+@cache
+def golden_pictures(name: str) -> list[list[tuple[Arrays, Arrays]]]:
+    """For each recorded psi, cutoff and noise, the feeds and the recorded tensors of each seed."""
+    golden, spec = golden_arrays(name), golden_generator(name).spec
+    count = len(golden["z"])
+    if name == "dcgan64":
+        return [[({"z": golden["z"][i, :, 0, 0]}, {"image": golden["img"][i]})] for i in range(count)]
+    settings = []
+    for match in filter(None, map(RECORDED.fullmatch, golden)):
+        cutoff = None if match["cutoff"] == "None" else int(match["cutoff"])
+        psi = psi_by_layer(float(match["psi"]), spec.num_ws, cutoff)
+        ws = golden[f"ws_psi{match['psi']}_cut{match['cutoff']}"]
+        pictures = []
+        for i in range(count):
+            feeds = {"z": golden["z"][i], "truncation_psi": psi}
+            if spec.c_dim:
+                feeds["c"] = golden["c"][i]
+            if getattr(spec, "noise", False):
+                feeds["noise_scale"] = np.asarray(float(match["noise"] == "const"))
+            pictures.append((feeds, {"ws": ws[i], "image": golden[match[0]][i]}))
+        settings.append(pictures)
+    return settings
+
+
+@cache
+def golden_cases(name: str, every_seed: bool) -> tuple[list[Arrays], list[Arrays]]:
+    """Feeds and recorded tensors in batches of 3, and what is left over one by one.
+
+    Where an interpreter is slow each setting is drawn from one seed only, another for each.
+    """
+    settings = golden_pictures(name)
+    if every_seed:
+        pictures = [picture for setting in settings for picture in setting]
+    else:
+        pictures = [setting[i % len(setting)] for i, setting in enumerate(settings)]
+    while len(pictures) % 3 == 0 or len(pictures) < 4:
+        pictures.append(pictures[0])  # so that there is a batch of 1 too, and one of 3
+    threes = len(pictures) // 3 * 3
+    batches = [pictures[i : i + 3] for i in range(0, threes, 3)] + [[picture] for picture in pictures[threes:]]
+
+    def stacked(batch: list[tuple[Arrays, Arrays]], part: int) -> Arrays:
+        return {key: np.stack([picture[part][key] for picture in batch]) for key in batch[0][part]}
+
+    feeds = [{n: a.astype(np.float32) for n, a in stacked(batch, 0).items()} for batch in batches]
+    return feeds, [stacked(batch, 1) for batch in batches]
+
+
+@pytest.fixture(scope="module")
+def tfjs_goldens(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, list[Arrays]]]:
+    @cache
+    def outputs(backend: str) -> dict[str, list[Arrays]]:
+        names = (*GOLDENS, "dcgan64")
+        generators = {name: golden_generator(name) for name in names}
+        cases = {name: golden_cases(name, False)[0] for name in names}
+        return replay_tfjs(tmp_path_factory.mktemp(f"goldens-{backend}"), backend, generators, cases)
+
+    return outputs
+
+
+@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
+def test_cases_cover_what_was_recorded(name: str) -> None:
+    golden, settings = golden_arrays(name), golden_pictures(name)
+    recorded = [key for key in golden if key.startswith("img")]
+    assert len(settings) == (len(golden["z"]) if name == "dcgan64" else len(recorded))
+    assert all(len(setting) == len(golden["z"]) for setting in settings if name != "dcgan64")
+    assert golden.keys() - {"seeds", "z", "c", "num_ws"} <= {
+        key for key in golden if RECORDED.fullmatch(key) or re.fullmatch(r"ws_psi[\d.]+_cut(None|\d+)|img", key)
+    }
+    for every_seed in (True, False):
+        batches = [len(feeds["z"]) for feeds in golden_cases(name, every_seed)[0]]
+        assert {1, 3} == set(batches)
+        assert sum(batches) >= (sum(map(len, settings)) if every_seed else len(settings))
+
+
+@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
+def test_numpy_draws_what_the_published_network_drew(name: str) -> None:
+    cases, expected = golden_cases(name, False)
+    for got, recorded in zip(run_numpy(golden_generator(name), cases), expected, strict=True):
+        assert_close(got, recorded, GOLDEN)
+
+
+@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
+def test_onnxruntime_draws_what_the_published_network_drew(name: str, tmp_path: Path) -> None:
+    cases, expected = golden_cases(name, True)
+    for got, recorded in zip(run_onnxruntime(tmp_path, golden_generator(name), cases), expected, strict=True):
+        assert_close(got, recorded, 1e-4)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
+@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
+def test_tfjs_draws_what_the_published_network_drew(
+    name: str, backend: str, tfjs_goldens: Callable[[str], dict[str, list[Arrays]]]
+) -> None:
+    recorded = golden_cases(name, False)[1]
+    for got, expected in zip(tfjs_goldens(backend)[name], recorded, strict=True):
+        assert_close(got, expected, 1e-4)
+
+
+# ------------------------------------------------------------------------------------------------- names and specs
+
+
+def test_an_unknown_architecture_lists_the_known_ones() -> None:
+    with pytest.raises(SpecError, match=r"unknown architecture 'biggan'; known are: dcgan, .*stylegan2"):
+        spec_from_json({"architecture": "biggan"})
+
+
+@pytest.mark.parametrize("net", ["skip-2d-c3-clamp-noise", "resnet-grey", "dcgan-c3"])
+def test_a_spec_survives_json(net: str) -> None:
+    spec = SPECS[net]
+    assert spec_from_json(spec.model_dump(mode="json")) == spec
+    assert type(spec).model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("output", ["skip", "resnet", "orig"])
+def test_tensors_follow_the_output(output: str) -> None:
+    names = weight_shapes(stylegan2_spec(output=output)).keys()
+    to_rgb = {name.split(".")[1] for name in names if name.endswith("torgb.weight")}
+    assert to_rgb == ({"b4", "b8", "b16"} if output == "skip" else {"b16"})
+    assert {n for n in names if ".skip." in n} == (
+        {"synthesis.b8.skip.weight", "synthesis.b16.skip.weight"} if output == "resnet" else set()
+    )
+    assert not any("conv0" in n for n in names if ".b4." in n)
+
+
+def test_filters_are_used_as_they_are_and_scaled() -> None:
+    np.testing.assert_allclose(fir_taps((1, 3)), [[1 / 16, 3 / 16], [3 / 16, 9 / 16]])
+    np.testing.assert_allclose(fir_taps(NON_SEPARABLE), np.asarray(NON_SEPARABLE) / 25)

@@ -1,0 +1,155 @@
+"""Pixels, grids and picture files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.generators import oracle_pixels
+
+from ganexport.errors import OptionError, OutputExistsError
+from ganexport.pictures import grid, grid_shape, save_png, save_webp, to_uint8
+
+RANGE = (-1.0, 1.0)
+
+
+# ---------------------------------------------------------------------------------------------------------- pixels
+
+
+def one(*values: float, kind: type[np.floating] = np.float64) -> np.ndarray:
+    return np.asarray(values, kind).reshape(1, 1, 1, -1)
+
+
+def test_pixel_rule_is_nvidias_in_float64() -> None:
+    image = np.random.default_rng(0).uniform(-1.3, 1.3, (4, 3, 64, 64))
+    np.testing.assert_array_equal(to_uint8(image, RANGE), oracle_pixels(image))
+    every_step = np.arange(-300, 301) / 128  # among them all of the steps' exact edges that a float can hold
+    np.testing.assert_array_equal(to_uint8(one(*every_step), RANGE), oracle_pixels(one(*every_step)))
+
+
+def test_pixel_rule_is_nvidias_in_float32_but_for_rounding_at_the_edges() -> None:
+    image = np.random.default_rng(0).uniform(-1.3, 1.3, (8, 3, 64, 64)).astype(np.float32)
+    found, expected = to_uint8(image, RANGE).astype(int), oracle_pixels(image).astype(int)
+    assert abs(found - expected).max() <= 1
+    assert (found != expected).mean() < 1e-4
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_pixels_at_the_ends_and_beyond(kind: type[np.floating]) -> None:
+    values = (-1e30, -2, -1, -0.999, 0, 0.999, 1, 2, 1e30)
+    found = to_uint8(one(*values, kind=kind), RANGE)[0, 0, :, 0].tolist()
+    assert found == [0, 0, 0, 0, 128, 255, 255, 255, 255]
+    assert to_uint8(one(-np.inf, np.inf, kind=kind), RANGE)[0, 0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("image_range", [(0.0, 1.0), (-0.5, 0.5), (0.0, 255.0), (-1.0, 3.0)])
+def test_pixels_of_another_range(image_range: tuple[float, float]) -> None:
+    low, high = image_range
+    shares = np.asarray([-0.1, 0, 0.25, 0.5, 1, 1.1])
+    found = to_uint8(one(*(low + shares * (high - low))), image_range)[0, 0, :, 0].tolist()
+    assert found == [0, 0, 64, 128, 255, 255]
+
+
+def test_every_level_survives_the_way_there_and_back() -> None:
+    levels = np.arange(256)
+    image = (levels / 255 * 2 - 1).astype(np.float32).reshape(1, 1, 16, 16)
+    np.testing.assert_array_equal(to_uint8(image, RANGE).ravel(), levels)
+
+
+def test_channels_go_last() -> None:
+    image = np.zeros((2, 3, 4, 5), np.float32)
+    image[1, 2, 3, 4] = 1
+    pixels = to_uint8(image, RANGE)
+    assert pixels.shape == (2, 4, 5, 3)
+    assert pixels.dtype == np.uint8
+    assert pixels[1, 3, 4, 2] == 255
+    assert (pixels == 255).sum() == 1
+
+
+# ----------------------------------------------------------------------------------------------------------- grids
+
+
+def test_a_grid_is_filled_row_by_row_and_the_rest_is_white() -> None:
+    pictures = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 2, 3, 1), np.uint8)
+    tiled = grid(pictures, 3, 2)
+    assert tiled.shape == (4, 9, 1)
+    np.testing.assert_array_equal(tiled[::2, ::3, 0], [[0, 1, 2], [3, 4, 255]])
+    np.testing.assert_array_equal(tiled[1::2, 2::3, 0], [[0, 1, 2], [3, 4, 255]])
+
+
+def test_a_picture_in_a_grid_stays_itself() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), np.uint8)
+    np.testing.assert_array_equal(grid(pictures, 2, 2)[5:, 6:], pictures[3])
+
+
+@pytest.mark.parametrize(
+    ("count", "text", "shape"),
+    [
+        (16, None, (4, 4)),
+        (1, None, (1, 1)),
+        (5, None, (3, 2)),
+        (7, None, (3, 3)),
+        (6, "3x2", (3, 2)),
+        (6, "2X3", (2, 3)),
+        (5, "10x1", (10, 1)),
+    ],
+)
+def test_shape_of_a_grid(count: int, text: str | None, shape: tuple[int, int]) -> None:
+    assert grid_shape(count, text) == shape
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "4",
+        "x",
+        "4x",
+        "4x4x4",
+        "0x4",
+        "-1x4",
+        "4.0x4",
+        "axb",
+        " 4x4",
+        pytest.param("²x4", marks=pytest.mark.xfail(strict=True, reason="bug: `isdigit` takes what `int` does not")),
+    ],
+)
+def test_a_grid_that_is_none(text: str) -> None:
+    with pytest.raises(OptionError, match="a grid is written COLUMNSxROWS, for example 4x4; found"):
+        grid_shape(4, text)
+
+
+def test_a_grid_that_is_too_small() -> None:
+    with pytest.raises(OptionError, match="a grid of 2x2 holds 4 pictures, but there are 5"):
+        grid_shape(5, "2x2")
+
+
+# ----------------------------------------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
+def test_picture_files_are_lossless(tmp_path: Path, channels: int, mode: str) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
+    if channels == 4:
+        picture[..., 3] = 200  # WebP may drop the colour under what cannot be seen
+    save_png(picture, tmp_path / "p.png", {"ganexport": '{"seeds": "1"}', "name": "größe"})
+    save_webp(picture, tmp_path / "p.webp")
+    with Image.open(tmp_path / "p.png") as png:
+        assert png.mode == mode
+        assert png.text == {"ganexport": '{"seeds": "1"}', "name": "größe"}  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(np.asarray(png).reshape(picture.shape), picture)
+    with Image.open(tmp_path / "p.webp") as webp:
+        seen = np.asarray(webp.convert(mode)).reshape(picture.shape)
+    np.testing.assert_array_equal(seen, picture)
+
+
+def test_an_existing_png_is_kept_without_force(tmp_path: Path) -> None:
+    picture = np.zeros((2, 2, 1), np.uint8)
+    save_png(picture, tmp_path / "p.png", {})
+    before = (tmp_path / "p.png").read_bytes()
+    with pytest.raises(OutputExistsError):
+        save_png(picture + 1, tmp_path / "p.png", {}, force=False)
+    assert (tmp_path / "p.png").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["p.png"]
