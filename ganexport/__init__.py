@@ -1,6 +1,6 @@
 """GAN checkpoints to ONNX and TensorFlow.js, proven to draw the same picture.
 
-Importing this package loads neither TensorFlow nor a runtime.
+Importing this package loads neither TensorFlow nor a runtime. To convert: `from ganexport.convert import convert`.
 """
 
 from __future__ import annotations
@@ -9,32 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganexport.bundle import Bundle, open_bundle
-    from ganexport.convert import ConvertOptions, convert
     from ganexport.errors import GanExportError
-    from ganexport.exporters.graphs import ExportOptions
     from ganexport.generator import Generator, load
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Bundle",
-    "ConvertOptions",
-    "ExportOptions",
     "GanExportError",
     "Generator",
     "__version__",
-    "convert",
     "load",
     "open_bundle",
 ]
 
 _HOMES = {
     "Bundle": "ganexport.bundle",
-    "ConvertOptions": "ganexport.convert",
-    "ExportOptions": "ganexport.exporters.graphs",
     "GanExportError": "ganexport.errors",
     "Generator": "ganexport.generator",
-    "convert": "ganexport.convert",
     "load": "ganexport.generator",
     "open_bundle": "ganexport.bundle",
 }

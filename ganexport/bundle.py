@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +74,14 @@ class Bundle:
             return None
         if label is None:
             raise OptionError(f"this generator has {spec.c_dim} classes: say which, for example label={0!r}")
-        if isinstance(label, int | str):
+        if isinstance(label, str):
             return [label_index(label, spec.c_dim, names)] * count
-        if len(label) != count:
-            raise OptionError(f"{len(label)} labels for {count} seeds")
-        return [label_index(one, spec.c_dim, names) for one in label]
+        if isinstance(label, Integral):  # NumPy's whole numbers too
+            return [label_index(int(label), spec.c_dim, names)] * count
+        each = cast("Sequence[Label]", label)
+        if len(each) != count:
+            raise OptionError(f"{len(each)} labels for {count} seeds")
+        return [label_index(one, spec.c_dim, names) for one in each]
 
     def _inputs(
         self,

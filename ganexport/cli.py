@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="GAN checkpoints to ONNX and TensorFlow.js, proven to draw the same picture.",
 )
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, which Typer gives too."""
+
 console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
 
 Source = Annotated[Path, typer.Argument(help="A checkpoint.", show_default=False)]
@@ -62,21 +64,30 @@ def main() -> NoReturn:
     except typer.Exit as stop:
         status = stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        errors.print("stopped; nothing half-written was left")
-        status = 130
+        status = INTERRUPTED
+    except OSError as error:
+        if debug:
+            raise
+        errors.print(f"[red]error:[/] {_plain(f'{error.filename}: {error.strerror}')}", soft_wrap=True)
+        status = 2
     except Exception as error:
         if debug or not hasattr(error, "format_message"):
             raise
         errors.print(f"[red]error:[/] {_plain(error.format_message())}", soft_wrap=True)
         status = 2
+    if status == INTERRUPTED:
+        errors.print("stopped; nothing half-written was left")
     sys.exit(status if isinstance(status, int) else 0)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
     if version:
         print(__version__)
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command(epilog="Example: ganexport info digits.safetensors")
@@ -299,7 +310,7 @@ def _seeds(text: str) -> list[int]:
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise OptionError(f"--seeds takes numbers such as 0-15 or 1,5,9; found {text!r}")
         numbers = range(int(first), int(last or first) + 1)
         if not 0 < len(numbers) <= 10_000:

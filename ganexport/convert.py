@@ -151,6 +151,8 @@ def _check_targets(targets: Sequence[str]) -> None:
     unknown = [target for target in targets if target not in EXPORTERS]
     if unknown or not targets:
         raise OptionError(f"unknown target {', '.join(unknown) or 'list'}; choose from {', '.join(EXPORTERS)}")
+    if len(set(targets)) != len(targets):
+        raise OptionError(f"a target is named twice: {', '.join(targets)}")
 
 
 def _write_goldens(path: Path, cases: Sequence[Case]) -> None:

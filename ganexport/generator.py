@@ -44,6 +44,12 @@ class Generator:
 
     def __post_init__(self) -> None:
         check_cover(self.weights, weight_shapes(self.spec))
+        found = hash_tensors(self.weights)
+        if found != self.provenance.weights_sha256:
+            raise WeightsError(
+                f"the tensors were changed: their hash is {found[:12]}…, "
+                f"the provenance says {self.provenance.weights_sha256[:12]}…"
+            )
         if self.labels is not None and len(self.labels) != self.spec.c_dim:
             raise SpecError(f"{len(self.labels)} label names for {self.spec.c_dim} classes")
         if self.labels is not None and len(set(self.labels)) != len(self.labels):
@@ -86,24 +92,24 @@ def load(path: Path, options: ImportOptions = NO_OPTIONS) -> Generator:
     header = _header(path, metadata[METADATA_KEY])
     try:
         labels = header["labels"]
-        generator = Generator(
+        if labels is not None and not (isinstance(labels, list) and all(isinstance(n, str) for n in labels)):
+            raise CheckpointError(f"{path}: the names of the classes must be a list of texts")
+        provenance = Provenance.model_validate(header["provenance"])
+        if provenance.source_sha256 is None:
+            source = {"source_format": "ganexport checkpoint", "source_sha256": file_sha256(path)}
+            provenance = provenance.model_copy(update=source)
+        return Generator(
             spec=spec_from_json(header["spec"]),
             weights=dict(tensors),  # type: ignore[arg-type]  # check_cover demands float32
-            provenance=Provenance.model_validate(header["provenance"]),
+            provenance=provenance,
             labels=None if labels is None else tuple(labels),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: the header is incomplete: {error!r}") from None
     except ValidationError as error:
         raise CheckpointError(f"{path}: the provenance is not valid: {explain(error)}") from None
-    found = hash_tensors(generator.weights)
-    if found != generator.provenance.weights_sha256:
-        raise CheckpointError(f"{path}: the tensors were changed after they were written (hash {found[:12]}…)")
-    source = {"source_format": "ganexport checkpoint", "source_sha256": file_sha256(path)}
-    provenance = generator.provenance
-    if provenance.source_sha256 is None:
-        provenance = provenance.model_copy(update=source)
-    return Generator(generator.spec, generator.weights, provenance, generator.labels)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
 
 
 def _foreign(path: Path, options: ImportOptions) -> Generator:

@@ -42,7 +42,7 @@ Dimension = int | Literal["N"]
 def _inside(path: str) -> str:
     """A path that stays inside the bundle, on every system."""
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or "\\" in path or ":" in path or ".." in parts:
+    if not parts or path.startswith("/") or "\\" in path or ":" in path or "\0" in path or ".." in parts:
         raise ValueError("must be a relative path inside the bundle")
     return path
 

@@ -41,7 +41,7 @@ def grid_shape(count: int, text: str | None) -> tuple[int, int]:
         columns = int(np.ceil(np.sqrt(count)))
         return columns, -(-count // columns)
     parts = text.lower().split("x")
-    if len(parts) != 2 or not all(p.isdigit() and int(p) > 0 for p in parts):
+    if len(parts) != 2 or not all(p.isdecimal() and int(p) > 0 for p in parts):
         raise OptionError(f"a grid is written COLUMNSxROWS, for example 4x4; found {text!r}")
     columns, rows = int(parts[0]), int(parts[1])
     if columns * rows < count:

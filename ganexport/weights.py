@@ -49,9 +49,18 @@ def write_tensors(
 ) -> None:
     """Write a `.safetensors` file whole or not at all; equal contents give equal bytes.
 
+    Args:
+        path: The file.
+        tensors: Arrays by name.
+        metadata: At most one string: the library writes more of them in no fixed order.
+        force: Whether to replace an existing file.
+
     Raises:
+        ValueError: More than one string of metadata.
         OutputExistsError: The file exists and `force` is false.
     """
+    if len(metadata) > 1:
+        raise ValueError(f"at most one string of metadata, found {sorted(metadata)}")
     with atomic_path(path, force=force) as temporary:
         # `require` and not `ascontiguousarray`, which turns a scalar into a list of one.
         save_file({k: np.require(v, requirements="C") for k, v in tensors.items()}, temporary, dict(metadata))

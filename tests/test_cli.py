@@ -151,12 +151,10 @@ def test_a_bad_checkpoint(
         pytest.param(
             ["--psi", "nan", "--to", "onnx"],
             "psi",
-            marks=pytest.mark.xfail(strict=True, reason="bug: a bundle with NaN in its manifest is written"),
         ),
         pytest.param(
             ["--to", "onnx,onnx"],
             "onnx",
-            marks=pytest.mark.xfail(strict=True, reason="bug: FileExistsError from the second writing"),
         ),
     ],
 )
@@ -212,7 +210,6 @@ def test_an_existing_output_folder(run: Callable[..., Ended], tiny_checkpoint: P
         pytest.param(
             ["--label", "0", "--seeds", "²"],
             "--seeds takes numbers",
-            marks=pytest.mark.xfail(strict=True, reason="bug: `isdigit` takes what `int` does not"),
         ),
     ],
 )
@@ -223,7 +220,6 @@ def test_bad_options_of_generate(
     assert tree(tmp_path) == {}
 
 
-@pytest.mark.xfail(strict=True, reason="bug: IsADirectoryError and NotADirectoryError come with a traceback")
 @pytest.mark.parametrize("output", ["folder", "file/out.png"])
 def test_an_output_that_cannot_be_written(
     output: str, run: Callable[..., Ended], tiny_bundle: Path, tmp_path: Path
@@ -362,7 +358,6 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(interrupted: tuple[Ended, Path]
     assert tree(folder) == {}
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Typer turns the interrupt into an exit, so nothing is said")
 def test_ctrl_c_says_that_it_stopped(interrupted: tuple[Ended, Path]) -> None:
     assert interrupted[0].err == "stopped; nothing half-written was left\n"
 
@@ -390,7 +385,6 @@ def test_without_a_verb_it_lists_the_verbs(run: Callable[..., Ended]) -> None:
     assert run("--help").err == ""
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the help is printed as an error")
 def test_without_a_verb_is_no_error(run: Callable[..., Ended]) -> None:
     assert "error" not in run().err
 

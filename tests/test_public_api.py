@@ -6,8 +6,6 @@ import ast
 import inspect
 import pkgutil
 import re
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -20,12 +18,9 @@ ROOT = Path(__file__).parents[1]
 
 PUBLIC = {
     "Bundle",
-    "ConvertOptions",
-    "ExportOptions",
     "GanExportError",
     "Generator",
     "__version__",
-    "convert",
     "load",
     "open_bundle",
 }
@@ -53,43 +48,6 @@ def test_a_public_name_resolves_and_is_documented(name: str) -> None:
     assert found.__name__ == name
     assert found.__module__ == ganexport._HOMES[name]
     assert inspect.getdoc(found), "no docstring"
-
-
-IMPORTS = """
-import sys
-
-for program in sys.argv[1:]:
-    for name in [n for n in sys.modules if n.partition(".")[0] == "ganexport"]:
-        del sys.modules[name]
-    names = {}
-    exec(program, names)
-    assert getattr(names["convert"], "__name__", None) == "convert", (program, names["convert"])
-"""
-
-
-def assert_convert_is_the_function(*programs: str) -> None:
-    done = subprocess.run([sys.executable, "-c", IMPORTS, *programs], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_a_public_name_is_itself() -> None:
-    assert_convert_is_the_function(
-        "from ganexport import convert, ConvertOptions",
-        "import ganexport; convert = ganexport.convert; import ganexport.convert",
-        "from ganexport import open_bundle, load, Generator, Bundle, ExportOptions, GanExportError, convert",
-    )
-
-
-@pytest.mark.xfail(strict=True, reason="bug: the module `convert` hides the function of that name")
-@pytest.mark.parametrize(
-    "program",
-    [
-        "from ganexport import ConvertOptions, convert",
-        "from ganexport.convert import ConvertOptions; from ganexport import convert",
-    ],
-)
-def test_a_public_name_is_itself_whatever_was_imported_before(program: str) -> None:
-    assert_convert_is_the_function(program)
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC - {"__version__", "GanExportError"}))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from ganexport.ops.protocol import Fir, Ops, fir_taps
@@ -36,7 +37,7 @@ class Spec(GeneratorSpec):
 
     architecture: Literal["stylegan2"] = "stylegan2"
     w_dim: int = Field(default=512, ge=1, le=65536)
-    channels: tuple[int, ...]
+    channels: tuple[int, ...] = Field(min_length=1)
     output: Literal["skip", "resnet", "orig"] = "skip"
     mapping_layers: int = Field(default=8, ge=1, le=64)
     mapping_width: int = Field(default=512, ge=1, le=65536)
@@ -65,6 +66,9 @@ class Spec(GeneratorSpec):
             raise ValueError(f"num_ws must be {2 * len(self.channels)}, found {self.num_ws}")
         if (self.embed_dim > 0) != (self.c_dim > 0):
             raise ValueError(f"embed_dim {self.embed_dim} and c_dim {self.c_dim} must both be zero or neither")
+        taps = np.asarray(self.resample_filter, dtype=np.float64)
+        if not np.isfinite(taps).all() or taps.sum() == 0:
+            raise ValueError(f"resample_filter must be finite and not sum to 0, found {self.resample_filter}")
         shape = fir_taps(self.resample_filter).shape
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
             raise ValueError(f"resample_filter must be square with at least two taps, found {shape}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ganexport.errors import OptionError
 from ganexport.generator import Generator
 from ganexport.manifest import GraphTensor
 from ganexport.ops.graph import Shape, Value
@@ -21,10 +23,17 @@ class ExportOptions:
     Attributes:
         noise: `const` keeps the stored noise, scaled by the input `noise_scale`; `none` leaves it out.
         truncation_psi: Default that readers of the bundle use.
+
+    Raises:
+        OptionError: psi is not a finite number.
     """
 
     noise: Literal["const", "none"] = "const"
     truncation_psi: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.truncation_psi):
+            raise OptionError(f"psi must be a finite number, found {self.truncation_psi}")
 
     def has_noise(self, spec: GeneratorSpec) -> bool:
         """Whether the graphs of this generator carry noise."""

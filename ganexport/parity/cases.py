@@ -71,8 +71,8 @@ def cases_for(spec: GeneratorSpec, *, has_noise: bool) -> list[GoldenCase]:
     cases = [case("one", (0,)), case("three", (1, 2, 3))]
     if spec.has_w_space:
         cases += [
-            case("psi-0.7", (4, 5, 6), 0.7),
-            case("psi-0", (7,), 0.0),
+            case("truncated", (4, 5, 6), 0.7),
+            case("average", (7,), 0.0),
             case("cutoff", (8, 9, 10), 0.5, truncation_cutoff=max(1, spec.num_ws // 2)),
         ]
     if has_noise:

@@ -111,6 +111,8 @@ def _tensor(row: Row, expected: NDArray[Any], got: NDArray[Any], image_range: tu
         return row.result("failed", f"shape {list(got.shape)}, expected {list(expected.shape)}")
     if not np.isfinite(got).all():
         return row.result("failed", "values that are not finite")
+    if not np.isfinite(expected).all():
+        return row.result("failed", "the oracle's own values are not finite")
     pixels = row.tensor == "images"
     largest = float(np.abs(expected).max())
     tolerance = GREY_LEVELS if pixels else relative_tolerance(row.runtime) * largest

@@ -38,12 +38,20 @@ class OnnxSession:
             )
         except Exception as error:  # onnxruntime has no public base class of its errors
             raise BundleError(f"onnxruntime cannot run {path}: {_first_line(error)}") from None
+        self._path = path
         self._inputs = [t.name for t in graph.inputs]
         self._outputs = [t.name for t in graph.outputs]
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """All outputs by name, from the feeds that this graph lists."""
-        arrays = self._session.run(self._outputs, {name: feeds[name] for name in self._inputs})
+        """All outputs by name, from the feeds that this graph lists.
+
+        Raises:
+            BundleError: The graph is not what its manifest says.
+        """
+        try:
+            arrays = self._session.run(self._outputs, {name: feeds[name] for name in self._inputs})
+        except Exception as error:  # as above
+            raise BundleError(f"onnxruntime cannot run {self._path}: {_first_line(error)}") from None
         return dict(zip(self._outputs, map(np.asarray, arrays), strict=True))
 
     def fingerprint(self) -> str | None:
