@@ -84,7 +84,7 @@ def test_a_killed_run_goes_on_to_the_same_end(uninterrupted, tmp_path):
     while not list(out.glob("snapshots/step*.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert process.returncode == -signal.SIGKILL, "the run was over before the kill"
     finish(start(out))
     assert_same_end(out, uninterrupted)
@@ -112,10 +112,10 @@ def test_ten_kills_at_random_moments_change_nothing(uninterrupted, tmp_path):
     for _ in range(10):
         process = start(out)
         try:
-            process.wait(random_moment.uniform(0.2, 1.0) * whole)
+            process.communicate(timeout=random_moment.uniform(0.2, 1.0) * whole)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.communicate()
     finish(start(out))
     assert_same_end(out, uninterrupted)
 
