@@ -25,7 +25,7 @@ from ganexport.weights import Tensors
 
 __all__ = ["read", "recognises"]
 
-LICENCE = "DCGAN weights are under the terms of whoever trained them; the file does not say which."
+LICENCE = "DCGAN weights are under the terms of whoever trained them; the file does not say which"
 BATCHNORM_EPS = 1e-5
 MAX_SPLITS = 4
 STEPS = {4: (2, 1), 2: (2, 0)}

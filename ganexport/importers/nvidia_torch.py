@@ -27,7 +27,7 @@ __all__ = ["read", "recognises"]
 PERSISTENT = "torch_utils.persistence."
 LICENCE = (
     "Weights made with NVIDIA's StyleGAN code are mostly under NVIDIA's source code licence, which allows "
-    "non-commercial use only; whoever trained them may have set other terms (a note, not legal advice)."
+    "non-commercial use only; whoever trained them may have set other terms (a note, not legal advice)"
 )
 
 Arrays = dict[str, NDArray[np.float64]]

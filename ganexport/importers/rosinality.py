@@ -20,7 +20,7 @@ __all__ = ["read", "recognises"]
 
 LICENCE = (
     "Made with rosinality/stylegan2-pytorch (code: MIT); weights converted from NVIDIA's stay under NVIDIA's "
-    "non-commercial licence, others under the terms of whoever trained them (a note, not legal advice)."
+    "non-commercial licence, others under the terms of whoever trained them (a note, not legal advice)"
 )
 SIGNATURE = ("input.input", "conv1.conv.weight", "conv1.conv.modulation.weight", "style.1.weight")
 LR_MULTIPLIER = 0.01
