@@ -163,3 +163,20 @@ def test_mixed_precision_ends_in_float32_weights(tmp_path):
     assert "Generator:" in output
     generator = load(max((tmp_path / "run" / "generators").iterdir()))
     assert all(tensor.dtype == np.float32 for tensor in generator.weights.values())
+
+
+@pytest.mark.slow
+def test_a_run_measures_itself(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = tmp_path / "run"
+    finish(start(out, "--kimg", "0.032", "--metrics-kimg", "0.032"))
+    (line,) = (out / "metrics.jsonl").read_text().splitlines()
+    figures = json.loads(line)
+    assert figures["kimg"] == pytest.approx(0.032) and figures["pictures"] == 2000
+    assert figures["class_agreement"] < 0.5 < figures["class_agreement_yardstick"]
+    assert figures["frechet"] > 6 * figures["frechet_yardstick"]
+    assert not all(figures["passed"].values())
+    events = EventAccumulator(str(out / "tensorboard"))
+    events.Reload()
+    assert {"metrics/frechet", "metrics/class_agreement"} <= set(events.Tags()["tensors"])
