@@ -195,10 +195,11 @@ def test_a_mistake_is_said_and_poisons_nothing(blank: Watched, attributes: dict[
 
 
 def test_an_altered_file_is_refused(blank: Watched, site_folder: Path) -> None:
-    blank.page.route("**/tfjs/**/*.bin", _flip_first_byte)
+    one_file = "**/tfjs/mapping/*.bin"  # of two at once, one would still be on its way when the route is taken back
+    blank.page.route(one_file, _flip_first_byte)
     make(blank.page, label=3, runtime="tfjs-cpu")
     assert "was altered: its SHA-256 is" in change(blank.page, src=MANIFEST)["error"]
-    blank.page.unroute("**/tfjs/**/*.bin")
+    blank.page.unroute(one_file)
     assert change(blank.page, seed=3)["seed"] == 3
 
 
