@@ -104,20 +104,22 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(uninterrupted, tmp_path):
 
 
 @pytest.mark.soak
-def test_ten_kills_at_random_moments_change_nothing(uninterrupted, tmp_path):
-    out, random_moment = tmp_path / "run", random.Random(20)
-    started = time.monotonic()
-    finish(start(tmp_path / "timed"))
-    whole = time.monotonic() - started
+def test_ten_kills_at_random_moments_change_nothing(tmp_path):
+    """Each kill comes up to a second after a new snapshot, so among steps and in the middle of writing."""
+    longer, moment = ("--kimg", "6"), random.Random(20)
+    out, whole = tmp_path / "run", tmp_path / "whole"
+    finish(start(whole, *longer))
     for _ in range(10):
-        process = start(out)
-        try:
-            process.communicate(timeout=random_moment.uniform(0.2, 1.0) * whole)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-    finish(start(out))
-    assert_same_end(out, uninterrupted)
+        before = set(out.glob("snapshots/step*.safetensors"))
+        process = start(out, *longer)
+        while not set(out.glob("snapshots/step*.safetensors")) - before and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moment.uniform(0, 1))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "the run was over before the kill"
+    finish(start(out, *longer))
+    assert_same_end(out, whole)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,17 @@ def test_another_configuration_in_the_same_folder_is_refused(tmp_path, capsys):
     preset("digits-tiny").write(out / "config.json")
     assert main(["run", "digits-tiny", "--out", str(out), "--seed", "5"]) == 2
     assert "seed was 0 and is now 5" in capsys.readouterr().err
+
+
+def test_what_a_kill_left_half_written_is_cleared_away(tmp_path):
+    from train.config import preset
+    from train.snapshot import RunFolder
+
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / ".step000000008.safetensors.k2j4").write_bytes(b"half")
+    (tmp_path / "snapshots" / "step000000008.safetensors").write_bytes(b"whole")
+    RunFolder(tmp_path).begin(preset("digits-tiny"))
+    assert [p.name for p in (tmp_path / "snapshots").iterdir()] == ["step000000008.safetensors"]
 
 
 def test_metrics_lines_are_replaced_not_doubled(tmp_path):
