@@ -55,8 +55,8 @@ class RunFolder:
                 raise OptionError(f"{self.root} holds another run ({what}); choose another --out")
         for folder in (self.root, self.generators, self.samples, self._snapshots):
             folder.mkdir(parents=True, exist_ok=True)
-            for stale in folder.glob(".*.*"):  # what a kill left half-written
-                stale.unlink()
+        for stale in (*self._snapshots.glob(".step*.safetensors.*"), *self.generators.glob(".kimg*.safetensors.*")):
+            stale.unlink()  # what a kill left half-written
         with atomic_path(path, force=True) as temporary:
             config.write(temporary)
 
