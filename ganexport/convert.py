@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ganexport import __version__
+from ganexport.atomic import atomic_folder
 from ganexport.errors import OptionError
 from ganexport.exporters import EXPORTERS, ExportOptions
-from ganexport.folders import atomic_folder
 from ganexport.generator import Generator
 from ganexport.manifest import (
     MANIFEST_NAME,

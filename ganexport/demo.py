@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ganexport.atomic import atomic_folder
 from ganexport.bundle import open_bundle
 from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import CheckpointError
-from ganexport.folders import atomic_folder
 from ganexport.generator import load
 from ganexport.pictures import grid, save_png
 from ganexport.site import build_site

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ganexport.atomic import atomic_path
 from ganexport.errors import OptionError
-from ganexport.weights import atomic_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -18,8 +18,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from ganexport.atomic import atomic_folder
 from ganexport.errors import BundleError, ExportError, OptionError, OutputExistsError
-from ganexport.folders import atomic_folder
 from ganexport.manifest import MANIFEST_NAME, Graphs, Manifest, read_manifest
 
 __all__ = ["build_site", "make_server", "serve_site"]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +11,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ganexport.errors import CheckpointError, OutputExistsError, WeightsError
+from ganexport.atomic import atomic_path
+from ganexport.errors import CheckpointError, WeightsError
 
 __all__ = [
     "Tensors",
-    "atomic_path",
     "check_cover",
     "file_sha256",
     "hash_tensors",
@@ -102,26 +99,3 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def atomic_path(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """A temporary file beside `path` that becomes `path` when the block ends well, and vanishes otherwise.
-
-    Raises:
-        OutputExistsError: `path` exists and `force` is false.
-    """
-    if path.exists() and not force:
-        raise OutputExistsError(f"{path} exists; choose another name or pass --force to replace it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -38,8 +38,10 @@ from ganexport.ops.protocol import Ops, fir_taps
 from ganexport.parity.tolerances import relative_tolerance
 from ganexport.runtimes import RUNTIMES
 
-# max |got - oracle| / max |oracle| of the float64 interpreter. Measured: 1e-7 at most, since the package guards a norm
-# by max(x, eps) and the oracle, as published, by x + eps. Against the goldens, which are float32: 1e-6.
+# max |got - oracle| / max |oracle|. Measured at worst, over all nets and tensors here:
+#   NumPy 6e-8, since the package guards a norm by max(x, eps) and the oracle, as published, by x + eps;
+#   TensorFlow 1.2e-6, ONNX Runtime 9e-7, TF.js cpu 1.0e-6 and wasm 1.7e-6;
+#   against the goldens, which are float32 themselves: NumPy 1.3e-6, ONNX Runtime 1.4e-6, TF.js cpu 1.8e-6, wasm 1.6e-6.
 EXACT = 1e-6
 GOLDEN = 5e-6
 TENSORFLOW = 1e-5

@@ -26,7 +26,7 @@ from support.generators import (
 
 from ganexport.bundle import check_files, open_bundle
 from ganexport.convert import ConvertOptions, convert
-from ganexport.errors import OptionError, OutputExistsError, ParityError
+from ganexport.errors import GanExportError, OptionError, OutputExistsError, ParityError
 from ganexport.exporters import EXPORTERS, ExportOptions
 from ganexport.generator import Generator, load
 from ganexport.latents import one_hot, z_from_seeds
@@ -337,6 +337,26 @@ def test_an_existing_folder_is_kept_when_a_forced_conversion_fails(
         convert(tiny_generator, tmp_path / "out", ConvertOptions(targets=("onnx",), force=True))
     assert files_of(tmp_path) == {"out/mine.txt"}
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+
+
+def test_a_failed_conversion_makes_no_folder_above_it(
+    tiny_generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EXPORTERS, "onnx", broken)
+    with pytest.raises(ParityError):
+        convert(tiny_generator, tmp_path / "new" / "out", ONNX)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_net_that_a_target_cannot_draw_says_so(tmp_path: Path) -> None:
+    layers = (
+        {"channels": 4, "kernel": 4, "stride": 1, "padding": 0, "activation": "relu"},
+        {"channels": 3, "kernel": 2, "stride": 3, "padding": 0, "activation": "tanh"},
+    )
+    generator = make_generator(dcgan_spec(layers=layers, resolution=11))
+    with pytest.raises(GanExportError):
+        convert(generator, tmp_path / "out", ConvertOptions(targets=("tfjs",)))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])

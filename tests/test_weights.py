@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganexport.atomic import atomic_path
 from ganexport.errors import CheckpointError, OutputExistsError, WeightsError
-from ganexport.weights import atomic_path, check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
+from ganexport.weights import check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
 
 SHAPES = {"a.weight": (2, 3), "a.bias": (2,), "strength": ()}
 
@@ -164,7 +165,7 @@ def test_hash_is_the_same_for_ever() -> None:
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "new.bin") as temporary:
+    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "deep" / "new.bin") as temporary:
         temporary.write_bytes(b"half")
         raise ZeroDivisionError
     assert left_in(tmp_path) == []

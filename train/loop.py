@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ganexport.weights import atomic_path
+from ganexport.atomic import atomic_path
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import prepare

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganexport.atomic import atomic_path
 from ganexport.errors import CheckpointError, OptionError
-from ganexport.weights import atomic_path, read_tensors, write_tensors
+from ganexport.weights import read_tensors, write_tensors
 from train.config import Config
 
 __all__ = ["RunFolder"]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganexport.errors import OptionError
 from ganexport.ops.graph import Names, Shape, Value, Weight, summed_kernel
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
@@ -341,7 +342,11 @@ def _phase(r: int, size: int, stride: int, padding: int, length: int, outputs: i
     """
     shift, a = divmod(r + padding, stride)
     taps = np.arange(a, size, stride)[::-1]
-    assert len(taps), "a kernel smaller than its stride leaves outputs without taps"
+    if not len(taps):
+        raise OptionError(
+            f"TF.js cannot draw a transposed convolution whose kernel ({size}) is smaller than its stride ({stride}); "
+            "leave this target out with --to onnx"
+        )
     return _Phase(taps, before=len(taps) - 1 - shift, after=outputs + shift - length)
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ganexport.atomic import atomic_path
 from ganexport.errors import DataError
-from ganexport.weights import atomic_path
 from train.data import Dataset, to_float
 
 __all__ = ["FEATURES", "Classifier", "Judged", "Recipe", "load_or_train", "train_classifier"]
