@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ganexport.errors import BundleError, OptionError
-from ganexport.latents import label_index, one_hot, psi_by_layer, z_from_seeds
+from ganexport.latents import label_index, noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
 from ganexport.manifest import MANIFEST_NAME, Graph, Graphs, Manifest, read_manifest
 from ganexport.pictures import to_uint8
 from ganexport.runtimes.onnxruntime import OnnxSession
@@ -21,6 +21,7 @@ from ganexport.weights import file_sha256
 __all__ = ["Bundle", "check_files", "open_bundle"]
 
 Label = int | str
+Noise = Literal["const", "none", "random"] | Mapping[str, ArrayLike]
 
 
 class Bundle:
@@ -42,7 +43,8 @@ class Bundle:
         psi: float | None = None,
         *,
         cutoff: int | None = None,
-        noise: Literal["const", "none"] | None = None,
+        noise: Noise | None = None,
+        inputs: Mapping[str, ArrayLike] | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one picture for each seed.
 
@@ -51,7 +53,11 @@ class Bundle:
             label: Class by index or name, one for all or one for each seed; needed when there are classes.
             psi: Truncation; the bundle's default without one. Only families with a w space have it.
             cutoff: Truncate only the first layers.
-            noise: `const` for the stored noise or `none`; the bundle's default without one.
+            noise: `const` for the stored noise, `random` for noise drawn from each seed, `none`, or the noise itself by
+                the names of the graph's inputs; the bundle's default without one. Which of them there are was chosen
+                when the bundle was made.
+            inputs: Further inputs by name, such as StyleGAN3's `transform` [3, 3] or [N, 3, 3]; the bundle's defaults
+                without them.
 
         Returns:
             Pictures, uint8 [N, H, W, C].
@@ -61,7 +67,8 @@ class Bundle:
             BundleError: The bundle has no ONNX target, or its graphs are broken.
             RuntimeUnavailableError: onnxruntime is not installed.
         """
-        values = self._inputs(list(seeds), label, psi, cutoff, noise)
+        values = self._inputs(list(seeds), label, psi, cutoff) | self._noise(list(seeds), noise)
+        values |= self._further_inputs(len(values["z"]), inputs or {})
         for session in self._sessions:
             values |= session.run(values)
         low, high = self.manifest.spec.image_range
@@ -84,35 +91,75 @@ class Bundle:
         return [label_index(one, spec.c_dim, names) for one in each]
 
     def _inputs(
-        self,
-        seeds: list[int],
-        label: Label | Sequence[Label] | None,
-        psi: float | None,
-        cutoff: int | None,
-        noise: str | None,
+        self, seeds: list[int], label: Label | Sequence[Label] | None, psi: float | None, cutoff: int | None
     ) -> dict[str, NDArray[np.float32]]:
-        spec, defaults, count = self.manifest.spec, self.manifest.defaults, len(seeds)
+        spec, count = self.manifest.spec, len(seeds)
         values = {"z": z_from_seeds(seeds, spec.z_dim, spec.z_distribution)}
         if (labels := self.labels_of(label, count)) is not None:
             values["c"] = one_hot(labels, spec.c_dim)
         if spec.has_w_space:
-            psis = psi_by_layer(defaults.truncation_psi if psi is None else psi, spec.num_ws, cutoff)
+            usual = self.manifest.defaults.truncation_psi
+            psis = psi_by_layer(usual if psi is None else psi, spec.num_ws, cutoff)
             values["truncation_psi"] = np.tile(psis, (count, 1))
         elif psi is not None or cutoff is not None:
             raise OptionError(f"a {spec.architecture} generator has no w space, so psi and cutoff mean nothing")
-        mode = noise or defaults.noise_mode
-        if mode == "const" and defaults.noise_mode == "none":
-            raise OptionError("this bundle was made without noise")
-        values["noise_scale"] = np.full(count, 1.0 if mode == "const" else 0.0, np.float32)
         return values
+
+    def _noise(self, seeds: list[int], noise: Noise | None) -> dict[str, NDArray[np.float32]]:
+        spec, made_for = self.manifest.spec, self.manifest.defaults.noise_mode
+        shapes = self._graphs.noise_shapes
+        if isinstance(noise, Mapping):
+            if noise.keys() != shapes.keys():
+                raise OptionError(f"noise by name must be {', '.join(shapes) or 'none'}; found {', '.join(noise)}")
+            return {name: _batch("noise", name, noise[name], len(seeds), shape) for name, shape in shapes.items()}
+        mode = noise or made_for
+        choices = {"const": ("const", "none"), "none": ("none",)}.get(made_for, ("random", "none"))
+        if mode not in choices:
+            if mode == "input":
+                raise OptionError(f"this bundle takes noise as inputs: give it by name, or one of {', '.join(choices)}")
+            how = "without noise" if made_for == "none" else f"for noise {' or '.join(choices)}"
+            raise OptionError(f"this bundle was made {how}, so {mode} has no meaning; convert again with --noise {mode}")
+        if mode == "random":
+            return noise_from_seeds(seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
+        quiet = {name: np.zeros((len(seeds), *shape), np.float32) for name, shape in shapes.items()}
+        return {**quiet, "noise_scale": np.full(len(seeds), 1.0 if mode == "const" else 0.0, np.float32)}
+
+    def _further_inputs(self, count: int, given: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float32]]:
+        defaults = self.manifest.defaults.inputs
+        if unknown := given.keys() - defaults.keys():
+            known = ", ".join(defaults) or "no further inputs"
+            raise OptionError(f"unknown input {', '.join(sorted(unknown))}; this generator has {known}")
+        tensors = {tensor.name: tensor for stage in self._graphs.synthesis for tensor in stage.inputs}
+        values = {}
+        for name, usual in defaults.items():
+            shape = tuple(size for size in tensors[name].shape if size != "N")
+            value = given.get(name, np.reshape(np.asarray(usual, np.float32), shape))
+            values[name] = _batch("input", name, value, count, shape)
+        return values
+
+    @property
+    def _graphs(self) -> Graphs:
+        graphs = self.manifest.targets.get("onnx")
+        if graphs is None:
+            raise BundleError(f"{self.path} has no ONNX target; convert again with --to onnx,tfjs")
+        return graphs
 
     @cached_property
     def _sessions(self) -> list[OnnxSession]:
-        graphs: Graphs | None = self.manifest.targets.get("onnx")
-        if graphs is None:
-            raise BundleError(f"{self.path} has no ONNX target; convert again with --to onnx,tfjs")
-        chain: list[Graph | None] = [graphs.mapping, *graphs.synthesis]
+        chain: list[Graph | None] = [self._graphs.mapping, *self._graphs.synthesis]
         return [OnnxSession(self.path / graph.file, graph) for graph in chain if graph is not None]
+
+
+def _batch(kind: str, name: str, value: ArrayLike, count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """One value for all pictures, or one a picture, as float32 [N, …]."""
+    array = np.asarray(value, np.float32)
+    if array.shape == shape:
+        array = np.tile(array, (count, *[1] * len(shape)))
+    if array.shape != (count, *shape):
+        raise OptionError(f"{kind} {name} must be {list(shape)} or {[count, *shape]}, found {list(array.shape)}")
+    if not np.isfinite(array).all():
+        raise OptionError(f"{kind} {name} holds values that are not finite")
+    return array
 
 
 def open_bundle(path: str | Path) -> Bundle:

@@ -120,7 +120,7 @@ def convert(
     output: Output,
     to: Targets = "onnx,tfjs",
     name: Annotated[str | None, typer.Option(help="Name of the model; the folder's without one.")] = None,
-    noise: Annotated[str, typer.Option(help="const: keep the stored noise; none: leave it out.")] = "const",
+    noise: Annotated[str, typer.Option(help="const (stored), none, random (drawn from the seed) or input.")] = "const",
     psi: Annotated[float, typer.Option(help="Default truncation for readers of the bundle.")] = 1.0,
     labels: Labels = None,
     network: Network = None,
@@ -134,8 +134,8 @@ def convert(
     from ganexport.convert import ConvertOptions
     from ganexport.exporters.graphs import ExportOptions
 
-    if noise not in ("const", "none"):
-        raise OptionError(f"--noise is const or none, found {noise!r}")
+    if noise not in ("const", "none", "random", "input"):
+        raise OptionError(f"--noise is const, none, random or input, found {noise!r}")
     options = ConvertOptions(
         targets=cast("tuple[TargetName, ...]", tuple(part.strip() for part in to.split(",") if part.strip())),
         export=ExportOptions(noise=noise, truncation_psi=psi),  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ def generate(
     label: Annotated[str | None, typer.Option(help="Class, by index or name.")] = None,
     psi: Annotated[float | None, typer.Option(help="Truncation; the bundle's default without it.")] = None,
     cutoff: Annotated[int | None, typer.Option(help="Truncate only the first so many layers.")] = None,
-    noise: Annotated[str | None, typer.Option(help="const or none.")] = None,
+    noise: Annotated[str | None, typer.Option(help="const, random or none, as the bundle was made for.")] = None,
     grid: Annotated[str | None, typer.Option(help="COLUMNSxROWS; about square without it.")] = None,
     force: Force = True,
 ) -> None:
@@ -165,8 +165,8 @@ def generate(
     from ganexport.pictures import grid as to_grid
     from ganexport.pictures import grid_shape, save_png
 
-    if noise not in (None, "const", "none"):
-        raise OptionError(f"--noise is const or none, found {noise!r}")
+    if noise not in (None, "const", "none", "random"):
+        raise OptionError(f"--noise is const, random or none, found {noise!r}")
     numbers = _seeds(seeds)
     columns, rows = grid_shape(len(numbers), grid)
     opened = open_bundle(bundle)

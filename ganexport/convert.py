@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ganexport import __version__
+from ganexport.architectures import extra_inputs
 from ganexport.atomic import atomic_folder
 from ganexport.errors import OptionError
 from ganexport.exporters import EXPORTERS, ExportOptions
@@ -26,10 +27,12 @@ from ganexport.manifest import (
     Goldens,
     Graphs,
     Manifest,
+    NoiseMode,
     ParityResult,
     Precision,
     SpecSummary,
     TargetName,
+    is_noise_input,
 )
 from ganexport.model_card import model_card
 from ganexport.parity import Case, Oracle, cases_for, check_target, feeds_of, require_parity
@@ -94,9 +97,9 @@ def convert(
             on_stage(f"writing {target}")
             targets[target] = EXPORTERS[target](generator, folder, options.export)
         on_stage("drawing the oracle's pictures")
-        has_noise = options.export.has_noise(generator.spec)
+        mode = options.export.noise_mode(generator.spec)
         oracle = Oracle(generator)
-        cases = gate_cases(oracle, has_noise=has_noise)
+        cases = gate_cases(oracle, mode)
         results: list[ParityResult] = []
         for target, graphs in targets.items():
             on_stage(f"verifying {target}")
@@ -113,7 +116,7 @@ def convert(
         on_stage("writing the bundle")
         model_name = name or output.resolve().name
         _write_goldens(folder / GOLDENS_NAME, cases)
-        _write_preview(folder / PREVIEW_NAME, oracle, cases, has_noise=has_noise)
+        _write_preview(folder / PREVIEW_NAME, oracle, cases, mode)
         if options.checkpoint:
             generator.save(folder / CHECKPOINT_NAME)
         (folder / "README.md").write_text(model_card(model_name, generator, results), encoding="utf-8")
@@ -124,7 +127,9 @@ def convert(
             labels=generator.labels,
             provenance=generator.provenance,
             defaults=Defaults(
-                truncation_psi=options.export.truncation_psi, noise_mode="const" if has_noise else "none"
+                truncation_psi=options.export.truncation_psi,
+                noise_mode=mode,
+                inputs={name: tuple(value.ravel().tolist()) for name, value in extra_inputs(generator.spec).items()},
             ),
             precision=Precision(),
             targets=targets,
@@ -138,11 +143,11 @@ def convert(
     return manifest
 
 
-def gate_cases(oracle: Oracle, *, has_noise: bool) -> list[Case]:
-    """The gate's cases with the oracle's answers."""
+def gate_cases(oracle: Oracle, mode: NoiseMode) -> list[Case]:
+    """The gate's cases with the oracle's answers, for graphs that take noise in this mode."""
     cases = []
-    for golden in cases_for(oracle.spec, has_noise=has_noise):
-        feeds = feeds_of(golden, oracle.spec, has_noise=has_noise)
+    for golden in cases_for(oracle.spec, mode):
+        feeds = feeds_of(golden, oracle.spec, mode)
         cases.append(Case(golden, feeds, oracle(feeds)))
     return cases
 
@@ -158,12 +163,13 @@ def _check_targets(targets: Sequence[str]) -> None:
 def _write_goldens(path: Path, cases: Sequence[Case]) -> None:
     tensors: dict[str, NDArray[Any]] = {}
     for case in cases:
-        arrays = {**case.feeds, "images": case.expected["images"]}
+        recorded = {name: array for name, array in case.feeds.items() if not is_noise_input(name)}
+        arrays = {**recorded, "images": case.expected["images"]}
         tensors |= {f"{case.golden.name}.{key}": np.ascontiguousarray(a) for key, a in arrays.items()}
     save_file(tensors, path)
 
 
-def _write_preview(path: Path, oracle: Oracle, cases: Sequence[Case], *, has_noise: bool) -> None:
+def _write_preview(path: Path, oracle: Oracle, cases: Sequence[Case], mode: NoiseMode) -> None:
     """A grid of pictures: a row a class for small conditional nets, else what the goldens show."""
     spec = oracle.spec
     if spec.c_dim and spec.resolution <= 64:
@@ -174,9 +180,9 @@ def _write_preview(path: Path, oracle: Oracle, cases: Sequence[Case], *, has_noi
             seeds=tuple(range(PREVIEW_COLUMNS)) * rows,
             labels=labels,
             truncation_psi=1.0,
-            noise_mode="const" if has_noise else "none",
+            noise_mode=cases[0].golden.noise_mode,
         )
-        pictures = oracle(feeds_of(case, spec, has_noise=has_noise))["images"]
+        pictures = oracle(feeds_of(case, spec, mode))["images"]
         save_webp(grid(pictures, PREVIEW_COLUMNS, rows), path)
         return
     pictures = np.concatenate([case.expected["images"] for case in cases])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ganexport.errors import OptionError
 
-__all__ = ["label_index", "one_hot", "psi_by_layer", "z_from_seed", "z_from_seeds"]
+__all__ = ["label_index", "noise_from_seeds", "one_hot", "psi_by_layer", "z_from_seed", "z_from_seeds"]
 
 Floats = NDArray[np.float32]
 
@@ -39,6 +39,34 @@ def z_from_seeds(seeds: Sequence[int], z_dim: int, distribution: Literal["normal
     if not seeds:
         return np.zeros((0, z_dim), np.float32)
     return np.concatenate([z_from_seed(seed, z_dim, distribution) for seed in seeds])
+
+
+def noise_from_seeds(
+    seeds: Sequence[int],
+    z_dim: int,
+    distribution: Literal["normal", "uniform"],
+    noise_distribution: Literal["normal", "uniform"],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> dict[str, Floats]:
+    """Noise for graphs that take it as inputs: each seed's random stream goes on after its z, layer by layer.
+
+    Args:
+        seeds: One a picture.
+        z_dim: Length of z.
+        distribution: How z is drawn.
+        noise_distribution: `normal`, or `uniform` on [0, 1).
+        shapes: Name and shape of each input, without N, in layer order.
+
+    Returns:
+        Noise [N, …] by name.
+    """
+    noise = {name: np.zeros((len(seeds), *shape), np.float32) for name, shape in shapes.items()}
+    for i, seed in enumerate(seeds):
+        random = np.random.RandomState(seed)
+        random.uniform(-1.0, 1.0, z_dim) if distribution == "uniform" else random.randn(z_dim)
+        for name, shape in shapes.items():
+            noise[name][i] = random.uniform(size=shape) if noise_distribution == "uniform" else random.randn(*shape)
+    return noise
 
 
 def one_hot(labels: Sequence[int], c_dim: int) -> Floats:

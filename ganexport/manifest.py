@@ -25,9 +25,11 @@ __all__ = [
     "GraphTensor",
     "Graphs",
     "Manifest",
+    "NoiseMode",
     "ParityResult",
     "Precision",
     "SpecSummary",
+    "is_noise_input",
     "json_schema",
     "read_manifest",
 ]
@@ -36,6 +38,7 @@ MANIFEST_NAME = "ganexport.json"
 SCHEMA_VERSION = 1
 
 TargetName = Literal["onnx", "tfjs"]
+NoiseMode = Literal["const", "none", "random", "input"]
 Dimension = int | Literal["N"]
 
 
@@ -45,6 +48,11 @@ def _inside(path: str) -> str:
     if not parts or path.startswith("/") or "\\" in path or ":" in path or "\0" in path or ".." in parts:
         raise ValueError("must be a relative path inside the bundle")
     return path
+
+
+def is_noise_input(name: str) -> bool:
+    """Whether an input of this name takes noise itself, as `noise.b8.conv0` does."""
+    return name == "noise" or name.startswith("noise.")
 
 
 BundlePath = Annotated[str, AfterValidator(_inside)]
@@ -67,6 +75,7 @@ class SpecSummary(BaseModel):
     w_dim: int
     num_ws: int
     z_distribution: Literal["normal", "uniform"]
+    noise_distribution: Literal["normal", "uniform"] = "normal"
     image_range: tuple[float, float]
 
     @property
@@ -107,12 +116,24 @@ class Graphs(_Data):
     synthesis: tuple[Graph, ...] = Field(min_length=1)
     generator: Graph | None = Field(default=None, description="The whole, for services (ONNX only).")
 
+    @property
+    def noise_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes without N of the noise that the synthesis takes as inputs, in layer order."""
+        noise = [tensor for stage in self.synthesis for tensor in stage.inputs if is_noise_input(tensor.name)]
+        return {tensor.name: tuple(size for size in tensor.shape if size != "N") for tensor in noise}
+
 
 class Defaults(_Data):
     """What a reader of the bundle uses where the caller says nothing."""
 
     truncation_psi: float = 1.0
-    noise_mode: Literal["const", "none"] = Field(description="`none` also when the graphs have no noise.")
+    noise_mode: NoiseMode = Field(
+        description="`const` scales the stored noise by the input `noise_scale`; `random` and `input` are graphs that "
+        "take the noise itself, drawn from the seed or given by the caller; `none` also when there is no noise."
+    )
+    inputs: dict[str, tuple[float, ...]] = Field(
+        default={}, description="Value of each further input for one picture, row by row, e.g. `transform`."
+    )
 
 
 class Precision(_Data):
@@ -140,7 +161,8 @@ class GoldenCase(_Data):
     """Inputs whose picture is recorded in `goldens.safetensors`.
 
     Tensors there: `{name}.z` [N,z_dim], `{name}.c` [N,c_dim] (only when c_dim > 0), `{name}.truncation_psi` [N,num_ws]
-    (only with a w space), `{name}.noise_scale` [N] (only when the synthesis takes it), `{name}.images` uint8 [N,H,W,C].
+    (only with a w space), `{name}.noise_scale` [N] (only when the synthesis takes it), further inputs by their names,
+    and `{name}.images` uint8 [N,H,W,C]. Noise that is drawn from the seeds is not recorded.
     """
 
     name: str
@@ -148,7 +170,10 @@ class GoldenCase(_Data):
     labels: tuple[int, ...] | None = Field(description="Class of each picture; null when unconditional.")
     truncation_psi: float
     truncation_cutoff: int | None = None
-    noise_mode: Literal["const", "none"] = "const"
+    noise_mode: Literal["const", "none", "random"] = "const"
+    inputs: dict[str, tuple[float, ...]] = Field(
+        default={}, description="Further inputs that differ from the defaults, the same for each picture."
+    )
 
 
 class Goldens(_Data):

@@ -28,6 +28,7 @@ class GeneratorSpec(BaseModel):
         w_dim: Length of one `w`; 0 for families without a w space.
         num_ws: How many `w` the synthesis takes; 0 for families without a w space.
         z_distribution: How training drew `z`: `normal` or `uniform` on [-1, 1).
+        noise_distribution: How noise is drawn where a graph takes it as an input: `normal`, or `uniform` on [0, 1).
         image_range: Values of `image` that stand for black and white.
     """
 
@@ -41,6 +42,7 @@ class GeneratorSpec(BaseModel):
     w_dim: int = Field(default=0, ge=0, le=65536)
     num_ws: int = Field(default=0, ge=0, le=256)
     z_distribution: Literal["normal", "uniform"] = "normal"
+    noise_distribution: Literal["normal", "uniform"] = "normal"
     image_range: tuple[float, float] = (-1.0, 1.0)
 
     def __init__(self, **data: Any) -> None:

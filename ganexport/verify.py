@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from ganexport.bundle import check_files
 from ganexport.errors import BundleError
 from ganexport.generator import load
-from ganexport.manifest import Manifest, ParityResult, TargetName, read_manifest
+from ganexport.latents import noise_from_seeds
+from ganexport.manifest import GoldenCase, Manifest, ParityResult, TargetName, read_manifest
 from ganexport.parity import Case, Oracle, check_target, feeds_of, require_parity
 from ganexport.parity.tolerances import GREY_LEVELS
 
@@ -66,7 +68,6 @@ def verify(
 
 
 def _cases(folder: Path, manifest: Manifest) -> list[Case]:
-    has_noise = manifest.defaults.noise_mode == "const"
     checkpoint = folder / CHECKPOINT_NAME
     if checkpoint.exists():
         generator = load(checkpoint)
@@ -74,15 +75,23 @@ def _cases(folder: Path, manifest: Manifest) -> list[Case]:
             raise BundleError(f"{checkpoint} holds other weights than the manifest says")
         oracle = Oracle(generator)
         spec = generator.spec
-        feeds = [feeds_of(golden, spec, has_noise=has_noise) for golden in manifest.goldens.cases]
+        feeds = [feeds_of(golden, spec, manifest.defaults.noise_mode) for golden in manifest.goldens.cases]
         return [Case(g, f, oracle(f)) for g, f in zip(manifest.goldens.cases, feeds, strict=True)]
     recorded = load_file(folder / manifest.goldens.file)
     cases = []
     for golden in manifest.goldens.cases:
         own = {k.removeprefix(f"{golden.name}."): v for k, v in recorded.items() if k.startswith(f"{golden.name}.")}
         images = own.pop("images")
-        cases.append(Case(golden, own, {"images": np.asarray(images)}))
+        cases.append(Case(golden, own | _noise(golden, manifest), {"images": np.asarray(images)}))
     return cases
+
+
+def _noise(golden: GoldenCase, manifest: Manifest) -> dict[str, NDArray[np.float32]]:
+    """Noise that is not recorded, since it is drawn from the seeds; zeros where a case has none."""
+    spec, shapes = manifest.spec, next(iter(manifest.targets.values())).noise_shapes
+    if golden.noise_mode == "none":
+        return {name: np.zeros((len(golden.seeds), *shape), np.float32) for name, shape in shapes.items()}
+    return noise_from_seeds(golden.seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
 
 
 def _browser(folder: Path, manifest: Manifest) -> list[ParityResult]:

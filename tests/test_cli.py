@@ -144,7 +144,7 @@ def test_a_bad_checkpoint(
         (["--psi", "1,5"], "--psi"),
         (["--to", "coreml"], "unknown target coreml; choose from onnx, tfjs"),
         (["--to", ""], "choose from onnx, tfjs"),
-        (["--noise", "loud"], "--noise is const or none, found 'loud'"),
+        (["--noise", "loud"], "--noise is const, none, random or input, found 'loud'"),
         (["--labels", "NAMES"], "2 label names for 3 classes"),
         (["--labels", "none.txt"], "cannot read the class names in none.txt"),
         (["--frobnicate"], "No such option"),
@@ -206,7 +206,7 @@ def test_an_existing_output_folder(run: Callable[..., Ended], tiny_checkpoint: P
         (["--label", "0", "--grid", "four"], "a grid is written COLUMNSxROWS"),
         (["--label", "0", "--cutoff=-1"], "cutoff counts layers from 0"),
         (["--label", "0", "--cutoff", "some"], "--cutoff"),
-        (["--label", "0", "--noise", "loud"], "--noise is const or none"),
+        (["--label", "0", "--noise", "loud"], "--noise is const, random or none"),
         pytest.param(
             ["--label", "0", "--seeds", "²"],
             "--seeds takes numbers",

@@ -78,7 +78,7 @@ def test_the_manifest_says_what_went_in(tiny_bundle: Path, tiny_generator: Gener
     assert manifest.labels == tiny_generator.labels
     assert manifest.spec.model_dump(mode="json") == tiny_generator.spec.model_dump(mode="json")
     assert manifest.provenance == tiny_generator.provenance
-    assert manifest.defaults.model_dump() == {"truncation_psi": 1.0, "noise_mode": "const"}
+    assert manifest.defaults.model_dump() == {"truncation_psi": 1.0, "noise_mode": "const", "inputs": {}}
     assert {"ganexport", "python", "numpy", "onnx", "safetensors"} <= manifest.tools.keys()
 
 

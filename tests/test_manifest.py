@@ -144,7 +144,7 @@ def test_paths_inside_are_taken(data: dict[str, Any], read: Callable[[Any], Mani
         (lambda d: d["targets"]["onnx"]["mapping"]["inputs"][0].update(dtype="float64"), "dtype"),
         (lambda d: d["targets"]["onnx"]["mapping"]["inputs"][0].update(shape=["M", 8]), "shape"),
         (lambda d: d["parity"][0].update(status="fine"), "status"),
-        (lambda d: d["defaults"].update(noise_mode="random"), "noise_mode"),
+        (lambda d: d["defaults"].update(noise_mode="loud"), "noise_mode"),
         (lambda d: d["spec"].pop("z_dim"), r"spec\.z_dim: Field required"),
         (lambda d: d["provenance"].update(weights_sha256=None), r"provenance\.weights_sha256"),
     ],

@@ -93,7 +93,7 @@ def test_a_good_bundle_was_proven_in_every_runtime_case_and_tensor(bundle: str, 
 
 def test_cases_reach_every_input() -> None:
     spec = stylegan2_spec()
-    cases = cases_for(spec, has_noise=True)
+    cases = cases_for(spec, "const")
     assert {len(case.seeds) for case in cases} == {1, 3}
     assert {case.truncation_psi for case in cases} == {1.0, 0.7, 0.0, 0.5}
     assert [case.truncation_cutoff for case in cases if case.truncation_cutoff] == [3]
@@ -101,14 +101,14 @@ def test_cases_reach_every_input() -> None:
     assert {label for case in cases for label in case.labels or ()} == {0, 1, 2}
     seeds = [seed for case in cases for seed in case.seeds]
     assert len(seeds) == len(set(seeds)) >= 10
-    assert {case.noise_mode for case in cases_for(spec, has_noise=False)} == {"none"}
-    plain = cases_for(dcgan_spec(), has_noise=False)
+    assert {case.noise_mode for case in cases_for(spec, "none")} == {"none"}
+    plain = cases_for(dcgan_spec(), "none")
     assert [(len(case.seeds), case.labels, case.truncation_psi) for case in plain] == [(1, None, 1.0), (3, None, 1.0)]
 
 
 def test_feeds_of_a_case() -> None:
     spec = stylegan2_spec()
-    feeds = {c.name: feeds_of(c, spec, has_noise=True) for c in cases_for(spec, has_noise=True)}
+    feeds = {c.name: feeds_of(c, spec, "const") for c in cases_for(spec, "const")}
     cutoff = feeds["cutoff"]
     assert {name: array.shape for name, array in cutoff.items()} == {
         "z": (3, 8),
@@ -120,14 +120,14 @@ def test_feeds_of_a_case() -> None:
     np.testing.assert_array_equal(cutoff["truncation_psi"], [[0.5, 0.5, 0.5, 1, 1, 1]] * 3)
     np.testing.assert_array_equal(feeds["no-noise"]["noise_scale"], [0])
     np.testing.assert_array_equal(feeds["three"]["noise_scale"], [1, 1, 1])
-    assert feeds_of(cases_for(dcgan_spec(), has_noise=False)[1], dcgan_spec(), has_noise=False).keys() == {"z"}
+    assert feeds_of(cases_for(dcgan_spec(), "none")[1], dcgan_spec(), "none").keys() == {"z"}
 
 
 @pytest.mark.parametrize("name", ["tiny_generator", "tiny_dcgan"])
 def test_the_gates_oracle_draws_the_independent_oracles_pictures(name: str, request: pytest.FixtureRequest) -> None:
     generator: Generator = request.getfixturevalue(name)
-    has_noise = name == "tiny_generator"
-    for case in gate_cases(Oracle(generator), has_noise=has_noise):
+    mode = "const" if name == "tiny_generator" else "none"
+    for case in gate_cases(Oracle(generator), mode):
         expected = oracle_outputs(generator, case.feeds)
         assert case.expected.keys() == expected.keys() | {"images"}
         for tensor, array in expected.items():
@@ -157,7 +157,7 @@ RANGE = (-1.0, 1.0)
 
 
 def case_of(**expected: np.ndarray) -> Case:
-    return Case(cases_for(dcgan_spec(), has_noise=False)[0], {}, dict(expected))
+    return Case(cases_for(dcgan_spec(), "none")[0], {}, dict(expected))
 
 
 def picture() -> np.ndarray:
@@ -369,7 +369,7 @@ def test_an_old_or_broken_node_is_not_there(
     with pytest.raises(RuntimeUnavailableError, match="need 18 or newer"):
         TfjsNode("cpu").version()
     graphs = export_to(tmp_path / "out", tiny_generator, "tfjs")
-    cases = gate_cases(Oracle(tiny_generator), has_noise=True)[:1]
+    cases = gate_cases(Oracle(tiny_generator), "const")[:1]
     results = check_target(tmp_path / "out", "tfjs", graphs, cases, weights_sha256="", image_range=RANGE)
     assert [(r.runtime, r.status) for r in results] == [("tfjs-cpu", "not verified"), ("tfjs-wasm", "not verified")]
 

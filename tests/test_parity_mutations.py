@@ -441,7 +441,7 @@ def test_what_a_runtime_says_of_itself(
     error: Exception, status: str, tiny_generator: Generator, tmp_path: Path
 ) -> None:
     graphs = export_to(tmp_path, tiny_generator, "onnx")
-    cases = gate_cases(Oracle(tiny_generator), has_noise=True)
+    cases = gate_cases(Oracle(tiny_generator), "const")
     sha = tiny_generator.provenance.weights_sha256
     runtime = Mistaken(raising(error), sha)
     seen: list[ParityResult] = []
@@ -464,7 +464,7 @@ def test_what_a_runtime_says_of_itself(
 
 def test_a_runtime_that_answers_too_few_cases_fails(tiny_generator: Generator, tmp_path: Path) -> None:
     graphs = export_to(tmp_path, tiny_generator, "onnx")
-    cases = gate_cases(Oracle(tiny_generator), has_noise=True)
+    cases = gate_cases(Oracle(tiny_generator), "const")
     sha = tiny_generator.provenance.weights_sha256
     runtime = Mistaken(lambda feeds: [dict(cases[0].expected)], sha)
     with pytest.raises(ValueError, match="shorter"):

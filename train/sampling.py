@@ -36,7 +36,7 @@ def make_generate(spec: stylegan2.Spec, weights: Callable[[], dict[str, Tensor]]
         count = tf.shape(z)[0]
         psi = tf.ones([count, spec.num_ws])
         ws = stylegan2.mapping(ops, tensors, spec, z, c if spec.c_dim else None, psi)["ws"]
-        image = stylegan2.synthesis(ops, tensors, spec, ws, tf.ones([count]))["image"]
+        image = stylegan2.synthesis(ops, tensors, spec, {"ws": ws, "noise_scale": tf.ones([count])})["image"]
         return tf.cast(tf.floor(tf.clip_by_value((image + 1.0) * 127.5 + 0.5, 0.0, 255.0)), tf.uint8)
 
     def generate(z: NDArray[np.float32], labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:

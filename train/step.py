@@ -57,7 +57,8 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
             other = stylegan2.mapping(ops, weights, spec, z[1], labels, psi)["ws"]
             ws = tf.where(_mixing_mask(config, spec.num_ws, count, seed), other, ws)
         ws = tf.cast(ws, compute)
-        images = stylegan2.synthesis(ops, weights, spec, ws, tf.ones([count], compute))["image"]
+        inputs = {"ws": ws, "noise_scale": tf.ones([count], compute)}
+        images = stylegan2.synthesis(ops, weights, spec, inputs)["image"]
         return tf.cast(images, tf.float32), mean_w
 
     def run(images: Tensor, one_hot: Tensor, step: Tensor, with_r1: bool) -> dict[str, Tensor]:

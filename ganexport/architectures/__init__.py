@@ -1,6 +1,7 @@
 """The registry of architectures: one module each, found by the name in `GeneratorSpec.architecture`.
 
-A module offers `Spec`, `weight_shapes(spec)` and `synthesis(…)`; families with a w space also `mapping(…)`.
+A module offers `Spec`, `weight_shapes(spec)` and `synthesis(…)`; families with a w space also `mapping(…)`, those with
+noise `noise_shapes(spec)`, and those whose synthesis takes more than latents and noise `extra_inputs(spec)`.
 """
 
 from __future__ import annotations
@@ -9,18 +10,31 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
-from ganexport.architectures import dcgan, progressive, stylegan, stylegan2
+import numpy as np
+from numpy.typing import NDArray
+
+from ganexport.architectures import dcgan, lucidrains, progressive, stylegan, stylegan2
 from ganexport.errors import SpecError
 from ganexport.ops.protocol import Ops
 from ganexport.spec import GeneratorSpec
 
-__all__ = ["ARCHITECTURES", "mapping", "module_of", "spec_from_json", "synthesis", "weight_shapes"]
+__all__ = [
+    "ARCHITECTURES",
+    "extra_inputs",
+    "mapping",
+    "module_of",
+    "noise_shapes",
+    "spec_from_json",
+    "synthesis",
+    "weight_shapes",
+]
 
 T = TypeVar("T")
 W = TypeVar("W")
 
 ARCHITECTURES: dict[str, ModuleType] = {
     "dcgan": dcgan,
+    "lucidrains": lucidrains,
     "progressive": progressive,
     "stylegan": stylegan,
     "stylegan2": stylegan2,
@@ -67,16 +81,27 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: GeneratorSpec, inp
     """Run the synthesis on its inputs by name.
 
     Args:
-        inputs: `ws` [N, num_ws, w_dim], and `noise_scale` [N] where noise is wanted; without a w space `z` [N, z_dim]
-            and `c` [N, c_dim].
+        inputs: `ws` [N, num_ws, w_dim], or without a w space `z` [N, z_dim] and `c` [N, c_dim]; for noise either
+            `noise_scale` [N], which scales the stored one, or those of `noise_shapes`; and those of `extra_inputs`.
 
     Returns:
         `image` [N, C, H, W], and probes such as `rgb_b8`.
     """
-    module = module_of(spec.architecture)
-    outputs: dict[str, T]
-    if spec.has_w_space:
-        outputs = module.synthesis(ops, weights, spec, inputs["ws"], inputs.get("noise_scale"))
-    else:
-        outputs = module.synthesis(ops, weights, spec, inputs["z"], inputs.get("c"))
+    outputs: dict[str, T] = module_of(spec.architecture).synthesis(ops, weights, spec, inputs)
     return outputs
+
+
+def noise_shapes(spec: GeneratorSpec) -> dict[str, tuple[int, ...]]:
+    """Names and shapes without N of the noise that the synthesis can take as inputs, in layer order; none without."""
+    module = module_of(spec.architecture)
+    if not getattr(spec, "noise", False):
+        return {}
+    shapes: dict[str, tuple[int, ...]] = module.noise_shapes(spec)
+    return shapes
+
+
+def extra_inputs(spec: GeneratorSpec) -> dict[str, NDArray[np.float32]]:
+    """Inputs of the synthesis beside latents and noise: the value of each, for one picture, where nothing is said."""
+    offered = getattr(module_of(spec.architecture), "extra_inputs", None)
+    values: dict[str, NDArray[np.float32]] = {} if offered is None else offered(spec)
+    return values

@@ -84,11 +84,12 @@ def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None) -> dict[str, T]:
-    """z [N, z_dim], c [N, c_dim] -> `image` [N, C, H, W].
+def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:
+    """`z` [N, z_dim], `c` [N, c_dim] -> `image` [N, C, H, W].
 
     Source: Radford, Metz, Chintala 2016, section 3; labels joined to z as in Mirza and Osindero 2014.
     """
+    z, c = inputs["z"], inputs.get("c")
     x = ops.as_map(z if c is None else ops.concat([z, c]))  # [N, z_dim + c_dim, 1, 1]
     for i, layer in enumerate(spec.layers):
         x = ops.conv_transpose2d(x, weights[f"synthesis.layer{i}.weight"], layer.stride, layer.padding)

@@ -49,8 +49,8 @@ def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None) -> dict[str, T]:
-    """z [N, z_dim], c [N, c_dim] -> `image` [N, C, H, W].
+def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:
+    """`z` [N, z_dim], `c` [N, c_dim] -> `image` [N, C, H, W].
 
     Source: Karras et al. 2018 (Progressive GAN), section 4.2 and table 2.
     """
@@ -58,6 +58,7 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T |
     def finish(x: T, layer: str) -> T:
         return ops.channel_pixel_norm(ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE))
 
+    z, c = inputs["z"], inputs.get("c")
     x = ops.as_map(ops.pixel_norm(z if c is None else ops.concat([z, c])))  # [N, z_dim + c_dim, 1, 1]
     features: dict[int, T] = {}
     for resolution in resolutions(spec):

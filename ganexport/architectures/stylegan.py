@@ -13,9 +13,10 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from ganexport.architectures._growing import GrownSpec, add_to_rgb_shapes, resolutions, to_rgb
+from ganexport.architectures._noise import noise_input, with_noise
 from ganexport.ops.protocol import Ops, fir_taps
 
-__all__ = ["Spec", "mapping", "resolutions", "synthesis", "weight_shapes"]
+__all__ = ["Spec", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -90,6 +91,12 @@ def _add_finish_shapes(
         shapes[f"{layer}.{part}.bias"] = (channels,)
 
 
+def noise_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
+    """Names and shapes [1, H, W] of the noise of each layer, for graphs that take it as inputs."""
+    layers = [(size, layer) for size in resolutions(spec) for layer in ("conv0", "conv1")]
+    return {noise_input(f"synthesis.b{size}.{layer}"): (1, size, size) for size, layer in layers}
+
+
 def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None, truncation_psi: T) -> dict[str, T]:
     """z [N, z_dim], c [N, c_dim], truncation_psi [N, num_ws] -> `ws` [N, num_ws, w_dim].
 
@@ -105,18 +112,18 @@ def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | N
     return {"ws": ops.truncate(x, weights["mapping.w_avg"], truncation_psi)}
 
 
-def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T, noise_scale: T | None) -> dict[str, T]:
-    """ws [N, num_ws, w_dim], noise_scale [N] -> `image` [N, C, H, W].
+def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:
+    """`ws` [N, num_ws, w_dim] and noise -> `image` [N, C, H, W].
 
     Source: Karras et al. 2019 (StyleGAN), figure 1b and appendix C.
     """
 
     def finish(x: T, layer: str, index: int) -> T:
         """Noise, bias, leaky ReLU, then the style in place of the features' own mean and variance (equation 1)."""
-        if spec.noise and noise_scale is not None:
-            x = ops.add_noise(x, weights[f"{layer}.noise_const"], weights[f"{layer}.noise_strength"], noise_scale)
+        if spec.noise:
+            x = with_noise(ops, weights, inputs, layer, x)
         x = ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE)
-        w = ops.select_w(ws, index)  # [N, w_dim]
+        w = ops.select_w(inputs["ws"], index)  # [N, w_dim]
         scale, shift = (
             ops.dense(w, weights[f"{layer}.{part}.weight"], weights[f"{layer}.{part}.bias"])
             for part in ("affine", "shift")

@@ -9,10 +9,11 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 from pydantic import Field, model_validator
 
+from ganexport.architectures._noise import noise_input, with_noise
 from ganexport.ops.protocol import Fir, Ops, fir_taps
 from ganexport.spec import GeneratorSpec
 
-__all__ = ["Spec", "mapping", "resolutions", "synthesis", "weight_shapes"]
+__all__ = ["Spec", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -114,6 +115,12 @@ def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def noise_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
+    """Names and shapes [1, H, W] of the noise of each layer, for graphs that take it as inputs."""
+    layers = [(size, layer) for size in resolutions(spec) for layer in ("conv0", "conv1")][1:]
+    return {noise_input(f"synthesis.b{size}.{layer}"): (1, size, size) for size, layer in layers}
+
+
 def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None, truncation_psi: T) -> dict[str, T]:
     """z [N, z_dim], c [N, c_dim], truncation_psi [N, num_ws] -> `ws` [N, num_ws, w_dim].
 
@@ -129,8 +136,8 @@ def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | N
     return {"ws": ops.truncate(x, weights["mapping.w_avg"], truncation_psi)}
 
 
-def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T, noise_scale: T | None) -> dict[str, T]:
-    """ws [N, num_ws, w_dim], noise_scale [N] -> `image` [N, C, H, W]; `skip` nets also each `rgb_b{res}`.
+def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:
+    """`ws` [N, num_ws, w_dim] and noise -> `image` [N, C, H, W]; `skip` nets also each `rgb_b{res}`.
 
     Source: Karras et al. 2020 (StyleGAN2), figures 2 and 7; each to-RGB shares the next block's first w.
     """
@@ -139,7 +146,7 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T, noise
     x = ops.constant_map(weights["synthesis.b4.const"])  # [1, C, 4, 4]
     rgb: T | None = None
     for i, resolution in enumerate(resolutions(spec)):
-        layers = _Layers(ops, weights, spec, f"synthesis.b{resolution}", ws, noise_scale)
+        layers = _Layers(ops, weights, spec, f"synthesis.b{resolution}", inputs)
         first = max(2 * i - 1, 0)
         if i == 0:
             x = layers.conv("conv1", x, 0)
@@ -162,16 +169,9 @@ class _Layers(Generic[T, W]):
     """The styled layers of one block."""
 
     def __init__(
-        self,
-        ops: Ops[T, W],
-        weights: Mapping[str, W],
-        spec: Spec,
-        block: str,
-        ws: T,
-        noise_scale: T | None,
+        self, ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, block: str, inputs: Mapping[str, T]
     ) -> None:
-        self.ops, self.weights, self.spec, self.block = ops, weights, spec, block
-        self.ws, self.noise_scale = ws, noise_scale
+        self.ops, self.weights, self.spec, self.block, self.inputs = ops, weights, spec, block, inputs
 
     def conv(self, name: str, x: T, index: int, *, up: Fir | None = None, gain: float = 1.0) -> T:
         """Modulated 3×3 convolution, noise, bias, leaky ReLU with gain √2, clamp."""
@@ -179,9 +179,8 @@ class _Layers(Generic[T, W]):
         x = ops.modulated_conv2d(
             x, weights[f"{layer}.weight"], self._style(layer, index), kernel_size=3, demodulate=True, up_fir=up
         )
-        if self.spec.noise and self.noise_scale is not None:
-            const, strength = weights[f"{layer}.noise_const"], weights[f"{layer}.noise_strength"]
-            x = ops.add_noise(x, const, strength, self.noise_scale)
+        if self.spec.noise:
+            x = with_noise(ops, weights, self.inputs, layer, x)
         x = ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE)
         x = ops.scale(x, GAIN * gain)
         return x if self.spec.conv_clamp is None else ops.clip(x, self.spec.conv_clamp * gain)
@@ -195,5 +194,5 @@ class _Layers(Generic[T, W]):
         return x if self.spec.conv_clamp is None else ops.clip(x, self.spec.conv_clamp)
 
     def _style(self, layer: str, index: int) -> T:
-        w = self.ops.select_w(self.ws, index)  # [N, w_dim]
+        w = self.ops.select_w(self.inputs["ws"], index)  # [N, w_dim]
         return self.ops.dense(w, self.weights[f"{layer}.affine.weight"], self.weights[f"{layer}.affine.bias"])

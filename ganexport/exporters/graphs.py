@@ -7,13 +7,23 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from ganexport.architectures import extra_inputs, noise_shapes
 from ganexport.errors import OptionError
 from ganexport.generator import Generator
-from ganexport.manifest import GraphTensor
+from ganexport.manifest import GraphTensor, NoiseMode
 from ganexport.ops.graph import Shape, Value
 from ganexport.spec import GeneratorSpec
 
-__all__ = ["ExportOptions", "mapping_inputs", "metadata", "picture_tensor", "synthesis_inputs", "tensor"]
+__all__ = [
+    "ExportOptions",
+    "further_inputs",
+    "latent_inputs",
+    "mapping_inputs",
+    "metadata",
+    "picture_tensor",
+    "synthesis_inputs",
+    "tensor",
+]
 
 
 @dataclass(frozen=True)
@@ -21,39 +31,48 @@ class ExportOptions:
     """Choices that change the graphs.
 
     Attributes:
-        noise: `const` keeps the stored noise, scaled by the input `noise_scale`; `none` leaves it out.
+        noise: `const` keeps the stored noise, scaled by the input `noise_scale`; `none` leaves it out; with `random`
+            and `input` the graphs take it as inputs, which a reader draws from the seed or asks its caller for.
         truncation_psi: Default that readers of the bundle use.
 
     Raises:
         OptionError: psi is not a finite number.
     """
 
-    noise: Literal["const", "none"] = "const"
+    noise: NoiseMode = "const"
     truncation_psi: float = 1.0
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.truncation_psi):
             raise OptionError(f"psi must be a finite number, found {self.truncation_psi}")
 
-    def has_noise(self, spec: GeneratorSpec) -> bool:
-        """Whether the graphs of this generator carry noise."""
-        return self.noise == "const" and bool(getattr(spec, "noise", False))
+    def noise_mode(self, spec: GeneratorSpec) -> NoiseMode:
+        """How the graphs of this generator take noise."""
+        return self.noise if noise_shapes(spec) else "none"
 
 
 def mapping_inputs(spec: GeneratorSpec) -> dict[str, Shape]:
     """Names and shapes of the mapping's inputs."""
-    return {**_latent_inputs(spec), "truncation_psi": (None, spec.num_ws)}
+    return {**latent_inputs(spec), "truncation_psi": (None, spec.num_ws)}
 
 
 def synthesis_inputs(spec: GeneratorSpec, options: ExportOptions) -> dict[str, Shape]:
     """Names and shapes of the synthesis' inputs."""
-    if not spec.has_w_space:
-        return _latent_inputs(spec)
-    inputs: dict[str, Shape] = {"ws": (None, spec.num_ws, spec.w_dim)}
-    return {**inputs, "noise_scale": (None,)} if options.has_noise(spec) else inputs
+    latents: dict[str, Shape] = {"ws": (None, spec.num_ws, spec.w_dim)} if spec.has_w_space else latent_inputs(spec)
+    scale: dict[str, Shape] = {"noise_scale": (None,)} if options.noise_mode(spec) == "const" else {}
+    return {**latents, **scale, **further_inputs(spec, options)}
 
 
-def _latent_inputs(spec: GeneratorSpec) -> dict[str, Shape]:
+def further_inputs(spec: GeneratorSpec, options: ExportOptions) -> dict[str, Shape]:
+    """Names and shapes of what the synthesis takes beside latents, also where it is part of the whole."""
+    inputs: dict[str, Shape] = {name: (None, *value.shape) for name, value in extra_inputs(spec).items()}
+    if options.noise_mode(spec) in ("random", "input"):
+        inputs |= {name: (None, *shape) for name, shape in noise_shapes(spec).items()}
+    return inputs
+
+
+def latent_inputs(spec: GeneratorSpec) -> dict[str, Shape]:
+    """Names and shapes of z and c."""
     inputs: dict[str, Shape] = {"z": (None, spec.z_dim)}
     return {**inputs, "c": (None, spec.c_dim)} if spec.c_dim else inputs
 

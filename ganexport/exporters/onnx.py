@@ -12,6 +12,8 @@ from onnx import TensorProto
 from ganexport.architectures import mapping, synthesis
 from ganexport.exporters.graphs import (
     ExportOptions,
+    further_inputs,
+    latent_inputs,
     mapping_inputs,
     metadata,
     picture_tensor,
@@ -55,23 +57,22 @@ def _synthesis(generator: Generator, folder: Path, options: ExportOptions) -> Gr
 
 
 def _whole(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
-    """z, c, truncation_psi [N] -> images uint8 [N, H, W, C]; noise as stored."""
+    """z, c, truncation_psi [N] -> images uint8 [N, H, W, C]; stored noise at its full strength."""
     spec, ops = generator.spec, OnnxOps()
     weights = named_weights(generator.weights)
-    inputs = {"z": ops.input("z", (None, spec.z_dim))}
-    if spec.c_dim:
-        inputs["c"] = ops.input("c", (None, spec.c_dim))
+    inputs = {name: ops.input(name, shape) for name, shape in latent_inputs(spec).items()}
+    into = dict(inputs)
     if spec.has_w_space:
         psi = inputs["truncation_psi"] = ops.input("truncation_psi", (None,))
         every = ops.constant("every_w", np.ones((1, spec.num_ws), np.float32))
         column = ops.node("Unsqueeze", [psi, ops.constant("axes_1", np.asarray([1], np.int64))], (None, 1))
         psis = ops.node("Mul", [column, every], (None, spec.num_ws))
-        ws = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), psis)["ws"]
-        into = {"ws": ws}
-        if options.has_noise(spec):
-            into["noise_scale"] = Value(ops.constant("noise_on", np.ones(1, np.float32)), (1,))
-    else:
-        into = dict(inputs)
+        into = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), psis)
+    if options.noise_mode(spec) == "const":
+        into["noise_scale"] = Value(ops.constant("noise_on", np.ones(1, np.float32)), (1,))
+    further = {name: ops.input(name, shape) for name, shape in further_inputs(spec, options).items()}
+    inputs |= further
+    into |= further
     images = _to_pixels(ops, synthesis(ops, weights, spec, into)["image"], spec.image_range)
     model = ops.model("generator", {"images": (images, TensorProto.UINT8)}, metadata(generator, options))
     return Graph(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Names", "Shape", "Value", "Weight", "named_weights", "summed_kernel"]
+__all__ = ["Names", "Shape", "Value", "Weight", "const_window", "named_weights", "summed_kernel"]
 
 Shape = tuple[int | None, ...]
 """Sizes of a value; None is the batch N."""
@@ -46,6 +46,12 @@ class Names:
 def named_weights(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, Weight]:
     """Canonical tensors as the graph-emitting interpreters take them."""
     return {name: Weight(name, tensor) for name, tensor in tensors.items()}
+
+
+def const_window(noise_const: Weight, size: int) -> Weight:
+    """noise_const [S, S] -> [size, size]: its first rows and columns, swapped."""
+    window = np.ascontiguousarray(noise_const.array[:size, :size].T)
+    return Weight(f"{noise_const.name}.window{size}", window)
 
 
 def summed_kernel(kernel: Weight) -> Weight:

@@ -1,10 +1,14 @@
-"""`NumpyOps`: the oracle. Float64, [N, C, H, W], written to be read and not to be fast."""
+"""`NumpyOps`: the oracle. Float64, [N, C, H, W], written to be read and not to be fast.
+
+What would need many times the memory of its result is done in tiles, some rows at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
@@ -12,6 +16,9 @@ from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 __all__ = ["NumpyOps", "float64_weights"]
 
 Array = NDArray[np.float64]
+
+TILE = 1 << 19
+"""Numbers in a tile: 4 MiB, which processors keep near."""
 
 
 def float64_weights(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, Array]:
@@ -57,7 +64,9 @@ class NumpyOps(Ops[Array, Array]):
         return np.maximum(x, 0.0)
 
     def leaky_relu(self, x: Array, slope: float) -> Array:
-        return np.where(x > 0, x, slope * x)
+        y = x * slope
+        np.copyto(y, x, where=x > 0)
+        return y
 
     def tanh(self, x: Array) -> Array:
         return np.asarray(np.tanh(x))
@@ -81,35 +90,51 @@ class NumpyOps(Ops[Array, Array]):
         per_channel = noise_strength.reshape(-1, 1, 1)  # [1 or C, 1, 1]
         return x + noise_const * per_channel * noise_scale[:, None, None, None]
 
+    def add_given_noise(self, x: Array, noise: Array, noise_strength: Array) -> Array:
+        return x + noise * noise_strength.reshape(-1, 1, 1)
+
+    def noise_window(self, noise: Array, size: int) -> Array:
+        return noise[:, :size, :size].transpose(0, 3, 2, 1)
+
+    def const_window(self, noise_const: Array, size: int) -> Array:
+        return noise_const[:size, :size].T
+
     def conv2d(self, x: Array, kernel: Array, padding: int) -> Array:
         kh, kw = kernel.shape[2:]
-        x = _pad(x, (padding, padding))
-        rows, columns = x.shape[2] - kh + 1, x.shape[3] - kw + 1
-        y = np.zeros((x.shape[0], kernel.shape[0], rows, columns))
-        for i in range(kh):
-            for j in range(kw):
-                y += _mix(x[:, :, i : i + rows, j : j + columns], kernel[:, :, i, j])
+        windows = sliding_window_view(_pad(x, (padding, padding)), (kh, kw), axis=(2, 3))  # [N, I, rows, cols, kh, kw]
+        n, _, rows, columns = windows.shape[:4]
+        y = np.empty((n, kernel.shape[0], rows, columns))
+        for tile in _tiles(rows, windows[:, :, 0].size):
+            products = np.tensordot(kernel, windows[:, :, tile], ((1, 2, 3), (1, 4, 5)))  # [O, N, rows, cols]
+            y[:, :, tile] = products.swapaxes(0, 1)
         return y
 
     def conv_transpose2d(self, x: Array, kernel: Array, stride: int, padding: int) -> Array:
-        kh, kw = kernel.shape[2:]
+        out, _, kh, kw = kernel.shape
         n, _, h, w = x.shape
-        y = np.zeros((n, kernel.shape[0], (h - 1) * stride + kh, (w - 1) * stride + kw))
-        for i in range(kh):
-            for j in range(kw):
-                rows = slice(i, i + (h - 1) * stride + 1, stride)
-                columns = slice(j, j + (w - 1) * stride + 1, stride)
-                y[:, :, rows, columns] += _mix(x, kernel[:, :, i, j])
+        y = np.zeros((n, out, (h - 1) * stride + kh, (w - 1) * stride + kw))
+        for tile in _tiles(h, n * w * out * kh * kw):
+            products = np.tensordot(kernel, x[:, :, tile], (1, 1))  # [O, kh, kw, N, rows, W]
+            for i in range(kh):
+                for j in range(kw):
+                    rows = slice(tile.start * stride + i, (tile.stop - 1) * stride + i + 1, stride)
+                    columns = slice(j, j + (w - 1) * stride + 1, stride)
+                    y[:, :, rows, columns] += products[:, i, j].swapaxes(0, 1)
         return _pad(y, (-padding, -padding))
+
+    def reflect_pad2d(self, x: Array, width: int) -> Array:
+        return np.pad(x, ((0, 0), (0, 0), (width, width), (width, width)), mode="reflect")
 
     def filter2d(self, x: Array, fir: Fir, padding: Padding) -> Array:
         x = _pad(x, padding)
         fh, fw = fir.shape
         rows, columns = x.shape[2] - fh + 1, x.shape[3] - fw + 1
         y = np.zeros((*x.shape[:2], rows, columns))
-        for i in range(fh):
-            for j in range(fw):
-                y += fir[fh - 1 - i, fw - 1 - j] * x[:, :, i : i + rows, j : j + columns]
+        for tile in _tiles(rows, y[:, :, 0].size):
+            for i in range(fh):
+                for j in range(fw):
+                    under = x[:, :, tile.start + i : tile.stop + i, j : j + columns]
+                    y[:, :, tile] += fir[fh - 1 - i, fw - 1 - j] * under
         return y
 
     def upsample2d(self, x: Array, fir: Fir) -> Array:
@@ -122,6 +147,15 @@ class NumpyOps(Ops[Array, Array]):
     def nearest_upsample2d(self, x: Array) -> Array:
         return x.repeat(2, axis=2).repeat(2, axis=3)
 
+    def bilinear_upsample2d(self, x: Array) -> Array:
+        for axis in (2, 3):
+            size = x.shape[axis]
+            before = x.take(np.maximum(np.arange(size) - 1, 0), axis)
+            after = x.take(np.minimum(np.arange(size) + 1, size - 1), axis)
+            pairs = np.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis + 1)
+            x = pairs.reshape(*x.shape[:axis], 2 * size, *x.shape[axis + 1 :])  # [N, C, 2H, W], then [N, C, 2H, 2W]
+        return x
+
     def instance_norm(self, x: Array) -> Array:
         x = x - np.mean(x, axis=(2, 3), keepdims=True)
         return np.asarray(x / np.sqrt(np.mean(x * x, axis=(2, 3), keepdims=True) + EPSILON))
@@ -133,15 +167,16 @@ class NumpyOps(Ops[Array, Array]):
         return np.asarray(np.sum(kernel * kernel, axis=(2, 3)))
 
 
-def _mix(x: Array, matrix: Array) -> Array:
-    """x [N, I, H, W] through matrix [O, I] at every pixel."""
-    n, _, h, w = x.shape
-    return (matrix @ x.reshape(n, -1, h * w)).reshape(n, -1, h, w)
+def _tiles(rows: int, numbers_a_row: int) -> Iterator[slice]:
+    """Rows in groups, none of which needs more than a tile (or one row, where that is more)."""
+    step = max(1, TILE // max(1, numbers_a_row))
+    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 def _pad(x: Array, padding: Padding) -> Array:
     before, after = padding
-    x = np.pad(x, ((0, 0), (0, 0), (max(before, 0), max(after, 0)), (max(before, 0), max(after, 0))))
+    if before > 0 or after > 0:
+        x = np.pad(x, ((0, 0), (0, 0), (max(before, 0), max(after, 0)), (max(before, 0), max(after, 0))))
     h, w = x.shape[2:]
     first = max(-before, 0)
     return x[:, :, first : h - max(-after, 0), first : w - max(-after, 0)]

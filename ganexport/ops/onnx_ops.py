@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from ganexport.ops.graph import Names, Shape, Value, Weight, summed_kernel
+from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["IR_VERSION", "OPSET", "OnnxOps"]
@@ -176,6 +176,20 @@ class OnnxOps(Ops[Value, Weight]):
         scaled = self.node("Mul", [scaled, strength], (batch, *x.shape[1:]))  # [N, C, H, W]
         return self.node("Add", [x, scaled], shape)
 
+    def add_given_noise(self, x: Value, noise: Value, noise_strength: Weight) -> Value:
+        strength = self.constant(f"{noise_strength.name}.column", noise_strength.array.reshape(-1, 1, 1))
+        channels = 1 if noise_strength.array.ndim == 0 else x.shape[1]
+        scaled = self.node("Mul", [noise, strength], (None, channels, *x.shape[2:]))
+        return self.node("Add", [x, scaled], (None, *x.shape[1:]))
+
+    def noise_window(self, noise: Value, size: int) -> Value:
+        first, end = (self.constant(f"sizes_{n}_{n}", np.asarray([n, n], np.int64)) for n in (0, size))
+        window = self.node("Slice", [noise, first, end, self._axes(1, 2)], (None, size, size, 1))
+        return self.node("Transpose", [window], (None, 1, size, size), perm=[0, 3, 2, 1])
+
+    def const_window(self, noise_const: Weight, size: int) -> Weight:
+        return const_window(noise_const, size)
+
     def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         out, _, kh, kw = kernel.array.shape
         shape = (x.shape[0], out, *_sizes(x, 2 * padding - kh + 1, 2 * padding - kw + 1))
@@ -189,6 +203,10 @@ class OnnxOps(Ops[Value, Weight]):
         weight = self.constant(kernel.name, kernel.array.transpose(1, 0, 2, 3))  # [I, O, kh, kw]
         window = {"kernel_shape": [kh, kw], "strides": [stride] * 2, "pads": [padding] * 4}
         return self.node("ConvTranspose", [x, weight], shape, **window)
+
+    def reflect_pad2d(self, x: Value, width: int) -> Value:
+        pads = self.constant(f"pads_{width}", np.asarray([0, 0, width, width] * 2, np.int64))
+        return self.node("Pad", [x, pads], (*x.shape[:2], *_sizes(x, 2 * width, 2 * width)), mode="reflect")
 
     def filter2d(self, x: Value, fir: Fir, padding: Padding) -> Value:
         before, after = padding
@@ -220,6 +238,12 @@ class OnnxOps(Ops[Value, Weight]):
 
     def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
         return self.conv_transpose2d(x, summed_kernel(kernel), 2, kernel_size // 2)
+
+    def bilinear_upsample2d(self, x: Value) -> Value:
+        # Three to four times as fast as a padded depthwise ConvTranspose (ONNX Runtime, CPU), and no rule is left open.
+        shape = (*x.shape[:2], *(2 * size for size in _sizes(x, 0, 0)))
+        scales = self.constant("twice", np.asarray([1, 1, 2, 2], np.float32))
+        return self.node("Resize", [x, "", scales], shape, mode="linear", coordinate_transformation_mode="half_pixel")
 
     def instance_norm(self, x: Value) -> Value:
         channels = x.shape[1]

@@ -135,6 +135,18 @@ class Ops(Protocol[T, W]):
         """
 
     @abstractmethod
+    def add_given_noise(self, x: T, noise: T, noise_strength: W) -> T:
+        """x + noise · noise_strength [] or [C]; the noise is [N, 1, H, W] in every interpreter's layout."""
+
+    @abstractmethod
+    def noise_window(self, noise: T, size: int) -> T:
+        """noise [N, S, S, 1] -> [N, 1, size, size]: its first rows and columns, swapped; for `add_given_noise`."""
+
+    @abstractmethod
+    def const_window(self, noise_const: W, size: int) -> W:
+        """noise_const [S, S] -> [size, size]: its first rows and columns, swapped; for `add_noise`."""
+
+    @abstractmethod
     def conv2d(self, x: T, kernel: W, padding: int) -> T:
         """Correlation with kernel [O, I, kh, kw], stride 1, `padding` zeros on each side."""
 
@@ -144,6 +156,10 @@ class Ops(Protocol[T, W]):
 
         The result has (H − 1)·stride + k − 2·padding rows.
         """
+
+    @abstractmethod
+    def reflect_pad2d(self, x: T, width: int) -> T:
+        """The map mirrored in its edges, `width` pixels on each side; the edge pixels are not repeated."""
 
     @abstractmethod
     def filter2d(self, x: T, fir: Fir, padding: Padding) -> T:
@@ -163,6 +179,10 @@ class Ops(Protocol[T, W]):
 
         Source: Karras et al. 2018 (Progressive GAN), section 2 and appendix A.
         """
+
+    @abstractmethod
+    def bilinear_upsample2d(self, x: T) -> T:
+        """Twice the size: linear between the centres of the pixels; beyond the edge the edge goes on."""
 
     @abstractmethod
     def instance_norm(self, x: T) -> T:

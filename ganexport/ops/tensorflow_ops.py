@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
+from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding, fir_taps
 
 __all__ = ["TensorFlowOps"]
 
@@ -82,6 +82,16 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         noise = _like(noise_const[:, :, None] * noise_strength, x)  # [H, W, 1 or C]
         return x + noise[None] * _like(noise_scale, x)[:, None, None, None]
 
+    def add_given_noise(self, x: Tensor, noise: Tensor, noise_strength: Tensor) -> Tensor:
+        one_channel = tf.reshape(_like(noise, x), [-1, *x.shape[1:3], 1])  # [N, H, W, 1]
+        return x + one_channel * _like(noise_strength, x)
+
+    def noise_window(self, noise: Tensor, size: int) -> Tensor:
+        return tf.transpose(noise[:, :size, :size], [0, 3, 2, 1])
+
+    def const_window(self, noise_const: Tensor, size: int) -> Tensor:
+        return tf.transpose(noise_const[:size, :size])
+
     def conv2d(self, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
         kernel = tf.transpose(_like(kernel, x), [2, 3, 1, 0])  # [kh, kw, I, O]
         if kernel.shape[0] == 2 * padding + 1:
@@ -95,6 +105,9 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         shape = tf.stack([n, (h - 1) * stride + kh, (w - 1) * stride + kw, channels])
         y = tf.nn.conv2d_transpose(x, kernel, shape, stride, "VALID")
         return _pad(y, (-padding, -padding))
+
+    def reflect_pad2d(self, x: Tensor, width: int) -> Tensor:
+        return tf.pad(x, [[0, 0], [width, width], [width, width], [0, 0]], "REFLECT")
 
     def filter2d(self, x: Tensor, fir: Fir, padding: Padding) -> Tensor:
         taps = np.tile(fir[::-1, ::-1, None, None], (1, 1, x.shape[-1], 1))
@@ -112,6 +125,11 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         h, w, channels = x.shape[1:]
         x = tf.tile(tf.reshape(x, [-1, h, 1, w, 1, channels]), [1, 1, 2, 1, 2, 1])
         return tf.reshape(x, [-1, 2 * h, 2 * w, channels])
+
+    def bilinear_upsample2d(self, x: Tensor) -> Tensor:
+        # Not tf.image.resize, which has no second gradient. What is made of the repeated edges is cut off again.
+        edges = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+        return self.upsample2d(edges, fir_taps((1.0, 3.0, 3.0, 1.0)))[:, 2:-2, 2:-2]
 
     def instance_norm(self, x: Tensor) -> Tensor:
         return _normalised(x - tf.reduce_mean(x, axis=[1, 2], keepdims=True), [1, 2])

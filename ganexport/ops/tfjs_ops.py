@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.errors import OptionError
-from ganexport.ops.graph import Names, Shape, Value, Weight, summed_kernel
+from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["TfjsOps"]
@@ -177,6 +177,21 @@ class TfjsOps(Ops[Value, Weight]):
             scaled = self.node("Mul", [scaled, strength], (None, *x.shape[1:]))  # [N, H, W, C]
         return self.node("AddV2", [x, scaled], (None, *x.shape[1:]))
 
+    def add_given_noise(self, x: Value, noise: Value, noise_strength: Weight) -> Value:
+        one_channel = self._reshape(noise, None, *_size(x), 1)  # [N, H, W, 1]
+        strength = self.constant(noise_strength.name, noise_strength.array)
+        channels = 1 if noise_strength.array.ndim == 0 else x.shape[3]
+        scaled = self.node("Mul", [one_channel, strength], (None, *_size(x), channels))
+        return self.node("AddV2", [x, scaled], (None, *x.shape[1:]))
+
+    def noise_window(self, noise: Value, size: int) -> Value:
+        begin, extent = self._ints(0, 0, 0, 0), self._ints(-1, size, size, 1)
+        window = self.node("Slice", [noise, begin, extent], (None, size, size, 1))
+        return self.node("Transpose", [window, self._ints(0, 3, 2, 1)], (None, 1, size, size))
+
+    def const_window(self, noise_const: Weight, size: int) -> Weight:
+        return const_window(noise_const, size)
+
     def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
         return self._conv("Conv2D", x, weight, _Window.same(kernel.array.shape, padding))
@@ -197,6 +212,11 @@ class TfjsOps(Ops[Value, Weight]):
         before = half + (taps + 1) // 2 - (kernel_size - 1)
         after = half + (taps - 2) // 2 - (kernel_size - 2)
         return self.filter2d(y, fir * 4.0, (before, after - added))
+
+    def reflect_pad2d(self, x: Value, width: int) -> Value:
+        pads = self.constant(f"pads_{width}", np.asarray([[0, 0], [width] * 2, [width] * 2, [0, 0]], np.int32))
+        h, w = (size + 2 * width for size in _size(x))
+        return self.node("MirrorPad", [x, pads], (x.shape[0], h, w, x.shape[3]), mode=_string("REFLECT"))
 
     def filter2d(self, x: Value, fir: Fir, padding: Padding) -> Value:
         before, after = padding
@@ -225,6 +245,11 @@ class TfjsOps(Ops[Value, Weight]):
 
     def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
         return self.conv_transpose2d(x, summed_kernel(kernel), 2, kernel_size // 2)
+
+    def bilinear_upsample2d(self, x: Value) -> Value:
+        h, w = (2 * size for size in _size(x))
+        centres = {"align_corners": {"b": False}, "half_pixel_centers": {"b": True}}
+        return self.node("ResizeBilinear", [x, self._ints(h, w)], (x.shape[0], h, w, x.shape[3]), **centres)
 
     def instance_norm(self, x: Value) -> Value:
         mean = self._mean(x, 1, 2)  # [N, 1, 1, C]

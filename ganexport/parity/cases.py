@@ -8,15 +8,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.architectures import mapping, synthesis
+from ganexport.architectures import extra_inputs, mapping, noise_shapes, synthesis
 from ganexport.generator import Generator
-from ganexport.latents import one_hot, psi_by_layer, z_from_seeds
-from ganexport.manifest import GoldenCase
+from ganexport.latents import noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
+from ganexport.manifest import GoldenCase, NoiseMode
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.pictures import to_uint8
 from ganexport.spec import GeneratorSpec
 
 __all__ = ["Case", "Oracle", "cases_for", "feeds_of"]
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Case:
     """
 
     golden: GoldenCase
-    feeds: dict[str, NDArray[np.float32]]
+    feeds: dict[str, Floats]
     expected: dict[str, NDArray[Any]]
 
 
@@ -43,13 +45,13 @@ class Oracle:
         self._ops = NumpyOps()
         self._weights = float64_weights(generator.weights)
 
-    def __call__(self, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    def __call__(self, feeds: dict[str, Floats]) -> dict[str, NDArray[Any]]:
         """Every tensor of one case; pictures one by one, so that memory does not grow with the batch."""
         count = len(next(iter(feeds.values())))
         parts = [self._one({name: array[i : i + 1] for name, array in feeds.items()}) for i in range(count)]
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
-    def _one(self, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    def _one(self, feeds: dict[str, Floats]) -> dict[str, NDArray[Any]]:
         exact = {name: array.astype(np.float64) for name, array in feeds.items()}
         outputs: dict[str, NDArray[Any]] = {}
         if self.spec.has_w_space:
@@ -60,13 +62,18 @@ class Oracle:
         return outputs
 
 
-def cases_for(spec: GeneratorSpec, *, has_noise: bool) -> list[GoldenCase]:
-    """Batch 1 and 3, several seeds and classes; with a w space psi 1, 0.7, 0 and a cutoff; noise on and off."""
+def cases_for(spec: GeneratorSpec, mode: NoiseMode) -> list[GoldenCase]:
+    """Batch 1 and 3, several seeds and classes; with a w space psi 1, 0.7, 0 and a cutoff; noise on and off.
+
+    Args:
+        spec: What goes into the generator.
+        mode: How its graphs take noise.
+    """
+    usual: Literal["const", "none", "random"] = "random" if mode in ("random", "input") else mode  # type: ignore[assignment]
 
     def case(name: str, seeds: tuple[int, ...], psi: float = 1.0, **more: Any) -> GoldenCase:
         labels = tuple((7 * seed + 3) % spec.c_dim for seed in seeds) if spec.c_dim else None
-        mode: Literal["const", "none"] = "const" if has_noise else "none"
-        return GoldenCase(**{"noise_mode": mode, **more}, name=name, seeds=seeds, labels=labels, truncation_psi=psi)
+        return GoldenCase(**{"noise_mode": usual, **more}, name=name, seeds=seeds, labels=labels, truncation_psi=psi)
 
     cases = [case("one", (0,)), case("three", (1, 2, 3))]
     if spec.has_w_space:
@@ -75,20 +82,37 @@ def cases_for(spec: GeneratorSpec, *, has_noise: bool) -> list[GoldenCase]:
             case("average", (7,), 0.0),
             case("cutoff", (8, 9, 10), 0.5, truncation_cutoff=max(1, spec.num_ws // 2)),
         ]
-    if has_noise:
+    if mode != "none":
         cases.append(case("no-noise", (11,), noise_mode="none"))
+    if extras := extra_inputs(spec):
+        random = np.random.RandomState(12)
+        moved = {name: value + 0.2 * random.randn(*value.shape) for name, value in extras.items()}
+        cases.append(case("other-inputs", (12, 13), inputs={n: tuple(v.ravel().tolist()) for n, v in moved.items()}))
     return cases
 
 
-def feeds_of(golden: GoldenCase, spec: GeneratorSpec, *, has_noise: bool) -> dict[str, NDArray[np.float32]]:
-    """float32 inputs of a case by name."""
-    count = len(golden.seeds)
-    feeds = {"z": z_from_seeds(golden.seeds, spec.z_dim, spec.z_distribution)}
+def feeds_of(golden: GoldenCase, spec: GeneratorSpec, mode: NoiseMode) -> dict[str, Floats]:
+    """float32 inputs of a case by name, for graphs that take noise in this mode."""
+    seeds = golden.seeds
+    feeds = {"z": z_from_seeds(seeds, spec.z_dim, spec.z_distribution)}
     if golden.labels is not None:
         feeds["c"] = one_hot(golden.labels, spec.c_dim)
     if spec.has_w_space:
         psis = psi_by_layer(golden.truncation_psi, spec.num_ws, golden.truncation_cutoff)
-        feeds["truncation_psi"] = np.tile(psis, (count, 1))
-    if has_noise:
-        feeds["noise_scale"] = np.full(count, 1.0 if golden.noise_mode == "const" else 0.0, np.float32)
-    return feeds
+        feeds["truncation_psi"] = np.tile(psis, (len(seeds), 1))
+    for name, usual in extra_inputs(spec).items():
+        value = np.asarray(golden.inputs.get(name, usual), np.float32).reshape(usual.shape)
+        feeds[name] = np.tile(value, (len(seeds), *[1] * usual.ndim))
+    return feeds | _noise(golden, spec, mode)
+
+
+def _noise(golden: GoldenCase, spec: GeneratorSpec, mode: NoiseMode) -> dict[str, Floats]:
+    count = len(golden.seeds)
+    if mode == "none":
+        return {}
+    if mode == "const":
+        return {"noise_scale": np.full(count, 1.0 if golden.noise_mode == "const" else 0.0, np.float32)}
+    shapes = noise_shapes(spec)
+    if golden.noise_mode == "none":
+        return {name: np.zeros((count, *shape), np.float32) for name, shape in shapes.items()}
+    return noise_from_seeds(golden.seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
