@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganexport.latents import noise_from_seeds
 from ganexport.pictures import to_uint8
 
 OUTPUT = Path(__file__).parents[2] / "web_demo" / "test" / "vectors"
@@ -44,6 +45,17 @@ def pixels() -> list[dict[str, object]]:
     return cases
 
 
+def noise() -> list[dict[str, object]]:
+    """For both ways of drawing z and noise: two inputs of noise for two seeds. An odd z leaves half a pair over."""
+    shapes = {"noise.b4.conv1": (1, 4, 4), "noise.b8.conv0": (1, 3, 5)}
+    return [
+        {"z": z, "noise": drawn, "values": {name: _bits(array.ravel()) for name, array in arrays.items()}}
+        for z in ("normal", "uniform")
+        for drawn in ("normal", "uniform")
+        for arrays in [noise_from_seeds([3, 2**32 - 1], 5, z, drawn, shapes)]  # type: ignore[arg-type]
+    ]
+
+
 def _bits(values: np.ndarray) -> list[int]:
     return values.astype(np.float32).view(np.uint32).tolist()  # type: ignore[no-any-return]
 
@@ -56,7 +68,7 @@ def _checksum(values: np.ndarray) -> int:
 
 def texts() -> dict[str, str]:
     """Name and contents of each file."""
-    cases = {"random_state.json": random_state(), "pixels.json": pixels()}
+    cases = {"random_state.json": random_state(), "pixels.json": pixels(), "noise.json": noise()}
     return {name: json.dumps(data, separators=(",", ":")) + "\n" for name, data in cases.items()}
 
 

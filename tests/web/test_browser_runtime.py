@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.generators import make_generator, stylegan2_spec
 
+from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import BundleError, RuntimeUnavailableError
+from ganexport.exporters import ExportOptions
 from ganexport.manifest import read_manifest
 from ganexport.runtimes import browser
 from ganexport.runtimes.browser import browser_results
@@ -27,6 +30,18 @@ def test_every_case_on_every_runtime(digits_bundle: Path) -> None:
         assert result.leaked_tensors in (0, None)
         assert result.version is not None
         assert "Chromium" in result.version
+
+
+def test_noise_drawn_by_the_browser_is_python_s(tmp_path: Path) -> None:
+    options = ConvertOptions(export=ExportOptions(noise="random"))
+    manifest = convert(make_generator(stylegan2_spec()), tmp_path / "noisy", options)
+    results = browser_results(tmp_path / "noisy", ("ort-wasm", "tfjs-wasm", "tfjs-webgl"))
+    assert {case.noise_mode for case in manifest.goldens.cases} == {"random", "none"}
+    assert len(results) == 3 * len(manifest.goldens.cases)
+    for result in results:
+        assert result.reason is None
+        assert result.max_grey_levels is not None
+        assert result.max_grey_levels <= 1
 
 
 def test_a_runtime_that_cannot_start_says_why(digits_bundle: Path) -> None:

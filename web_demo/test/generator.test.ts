@@ -60,11 +60,22 @@ it('feeds each graph what it lists, some pictures at a time', async () => {
   expect(new Set(data)).toEqual(new Set([128]));
   expect(runs.map(({ graph, inputs }) => [graph, Object.keys(inputs)])).toEqual([
     ['mapping', ['z', 'truncation_psi']],
-    ['synthesis.0', ['ws']],
+    ['synthesis.0', ['ws', 'shift']],
     ['mapping', ['z', 'truncation_psi']],
-    ['synthesis.0', ['ws']],
+    ['synthesis.0', ['ws', 'shift']],
   ]);
   expect(runs.map(({ inputs }) => Object.values(inputs)[0]!.shape[0])).toEqual([4, 4, 1, 1]);
+});
+
+it('feeds further inputs, by default or as given', async () => {
+  const generator = await open();
+  await generator.generate({ seeds: [1, 2], label: 0 });
+  await generator.generate({ seeds: [1, 2], label: 0, inputs: { shift: [5, 6] } });
+  const fed = runs.filter(({ graph }) => graph === 'synthesis.0').map(({ inputs }) => inputs['shift']);
+  expect(fed).toEqual([
+    { shape: [2, 2], data: Float32Array.of(3, 4, 3, 4) },
+    { shape: [2, 2], data: Float32Array.of(5, 6, 5, 6) },
+  ]);
 });
 
 it('goes on after a run that failed', async () => {
@@ -101,6 +112,9 @@ it.each([
   [{ seeds: [1], label: 0, cutoff: -1 }, 'cutoff must be a whole number of layers, found -1'],
   [{ seeds: [1, 2], label: [0] }, '2 seeds need as many labels, found 1'],
   [{ seeds: [1], label: 'bird' }, 'no class bird'],
+  [{ seeds: [1], label: 0, noise: 'random' as const }, 'noise random has no meaning: tiny was made for noise const'],
+  [{ seeds: [1], label: 0, inputs: { zoom: [1] } }, 'tiny has no input zoom; it has shift'],
+  [{ seeds: [1], label: 0, inputs: { shift: [1] } }, 'input shift takes 2 numbers, found 1'],
 ])('refuses %o', async (options, message) => {
   const generator = await open();
   await expect(generator.generate(options)).rejects.toThrow(message);
@@ -111,7 +125,7 @@ function open(): Promise<Generator> {
 }
 
 async function bundle(): Promise<Manifest> {
-  const tensor = (name: string) => ({ name, shape: ['N', 4] as const, dtype: 'float32' as const });
+  const tensor = (name: string) => ({ name, shape: ['N', name === 'shift' ? 2 : 4] as const, dtype: 'float32' as const });
   const graph = (inputs: readonly string[], outputs: readonly string[]): Graph => ({
     file: 'graph.onnx',
     weight_files: [],
@@ -121,9 +135,10 @@ async function bundle(): Promise<Manifest> {
   });
   const onnx = {
     mapping: graph(['z', 'truncation_psi'], ['ws']),
-    synthesis: [graph(['ws'], ['image', 'rgb_b8'])],
+    synthesis: [graph(['ws', 'shift'], ['image', 'rgb_b8'])],
     generator: null,
   };
   const files = { 'graph.onnx': { bytes: FILE.length, sha256: await sha256(FILE) } };
-  return manifestOf({ resolution: RESOLUTION }, { targets: { onnx }, files });
+  const defaults = { truncation_psi: 1, noise_mode: 'const' as const, inputs: { shift: [3, 4] } };
+  return manifestOf({ resolution: RESOLUTION }, { targets: { onnx }, files, defaults });
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { labelIndex, oneHot, truncationPsi, zFromSeeds } from '../src/lib/latents';
+import { labelIndex, noiseFromSeeds, oneHot, truncationPsi, zFromSeeds } from '../src/lib/latents';
 import { RandomState } from '../src/lib/random_state';
 import { manifestOf } from './manifest_of';
+import { bitsOf, noiseVectors } from './vectors';
 
 it('draws z with one random stream a seed', () => {
   const { spec } = manifestOf({ z_dim: 5 });
@@ -14,6 +15,19 @@ it('draws z with one random stream a seed', () => {
 it('draws even z for nets that were trained so', () => {
   const { spec } = manifestOf({ z_dim: 2, z_distribution: 'uniform' });
   expect([...zFromSeeds([1], spec).data]).toEqual([...new RandomState(1).uniform(-1, 1, 2)]);
+});
+
+it.each(noiseVectors)('draws $noise noise after $z z as Python does', (vector) => {
+  const { spec } = manifestOf({ z_dim: 5, z_distribution: vector.z, noise_distribution: vector.noise });
+  const inputs = [
+    { name: 'noise.b4.conv1', shape: ['N', 1, 4, 4] as const, dtype: 'float32' as const },
+    { name: 'noise.b8.conv0', shape: ['N', 1, 3, 5] as const, dtype: 'float32' as const },
+  ];
+  const noise = noiseFromSeeds([3, 2 ** 32 - 1], spec, inputs, true);
+  expect(noise['noise.b8.conv0']!.shape).toEqual([2, 1, 3, 5]);
+  for (const [name, bits] of Object.entries(vector.values)) expect(bitsOf(noise[name]!.data)).toEqual(bits);
+  const silence = noiseFromSeeds([3], spec, inputs, false)['noise.b4.conv1']!;
+  expect(silence).toEqual({ shape: [1, 1, 4, 4], data: new Float32Array(16) });
 });
 
 it('makes one-hot rows', () => {

@@ -16,8 +16,16 @@ export interface PixelVector {
   readonly levels: readonly number[];
 }
 
+/** Noise of two seeds after their z, by input, as the bits of float32. */
+export interface NoiseVector {
+  readonly z: 'normal' | 'uniform';
+  readonly noise: 'normal' | 'uniform';
+  readonly values: Readonly<Record<string, readonly number[]>>;
+}
+
 export const randomVectors = read('random_state.json') as readonly RandomVector[];
 export const pixelVectors = read('pixels.json') as readonly PixelVector[];
+export const noiseVectors = read('noise.json') as readonly NoiseVector[];
 
 /** The bits of float32 numbers. */
 export function bitsOf(values: Float32Array): number[] {

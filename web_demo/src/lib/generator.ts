@@ -1,6 +1,6 @@
 import { GanExportError, messageOf } from './errors';
 import { absoluteUrl, fetchData, fetchVerified } from './fetch_verified';
-import { type Label, labelIndex, oneHot, truncationPsi, zFromSeeds } from './latents';
+import { type GenerateOptions, prepareInputs } from './inputs';
 import { fileOf, filesOfGraph, type Graph, type Graphs, type Manifest, parseManifest } from './manifest';
 import { type Pictures, toPixels } from './pixels';
 import { Queue } from './queue';
@@ -14,24 +14,13 @@ export interface Progress {
   readonly total: number;
 }
 
+export type { GenerateOptions };
+
 export interface OpenOptions {
   /** Name of a runtime; the bundle's preferred one when left out. */
   readonly runtime?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-export interface GenerateOptions {
-  /** One picture a seed. */
-  readonly seeds: readonly number[];
-  /** One class for all, or one a seed, by index or name; needed when there are classes. */
-  readonly label?: Label | readonly Label[] | undefined;
-  /** Truncation; the bundle's default when left out. */
-  readonly psi?: number | undefined;
-  /** How many of the first ws are truncated; all when left out. */
-  readonly cutoff?: number | null | undefined;
-  readonly noise?: 'const' | 'none' | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A bundle, loaded on a runtime. */
@@ -121,7 +110,7 @@ class LoadedGenerator implements Generator {
   async #generate(options: GenerateOptions): Promise<Pictures> {
     if (this.#disposed) throw new GanExportError('runtime', `${this.manifest.name} was disposed of`);
     const { resolution, image_channels: channels } = this.manifest.spec;
-    const inputs = prepareInputs(options, this.manifest);
+    const inputs = prepareInputs(options, this.manifest, Object.values(this.#graphs));
     const count = options.seeds.length;
     const data = new Uint8ClampedArray(count * resolution * resolution * channels);
     const step = Math.max(1, Math.floor(PIXELS_A_RUN / (resolution * resolution)));
@@ -166,53 +155,6 @@ function pick(known: Tensors, graph: Graph): Tensors {
 
 function namesOf(tensors: Graph['inputs']): string[] {
   return tensors.map(({ name }) => name);
-}
-
-/** Check the options; the result makes the inputs of the pictures from one index to another. */
-function prepareInputs(options: GenerateOptions, manifest: Manifest): (start: number, end: number) => Tensors {
-  const { spec, defaults } = manifest;
-  const { seeds } = options;
-  const labels = labelsOf(options.label, seeds.length, manifest);
-  const psi = psiOf(options, manifest);
-  const cutoff = cutoffOf(options.cutoff);
-  const noise = (options.noise ?? defaults.noise_mode) === 'const' ? 1 : 0;
-  return (start, end) => ({
-    z: zFromSeeds(seeds.slice(start, end), spec), // [N, z_dim]
-    c: oneHot(labels.slice(start, end), spec.c_dim), // [N, c_dim]
-    truncation_psi: truncationPsi(end - start, psi, cutoff, spec.num_ws), // [N, num_ws]
-    noise_scale: { shape: [end - start], data: new Float32Array(end - start).fill(noise) },
-  });
-}
-
-function labelsOf(label: GenerateOptions['label'], count: number, manifest: Manifest): number[] {
-  const { name, spec } = manifest;
-  if (label === undefined && spec.c_dim === 0) return [];
-  if (label === undefined) {
-    throw new GanExportError('option', `${name} has ${spec.c_dim} classes: say which, for example label 0`);
-  }
-  if (typeof label === 'string' || typeof label === 'number') {
-    return Array.from({ length: count }, () => labelIndex(label, manifest));
-  }
-  if (label.length !== count) {
-    throw new GanExportError('option', `${count} seeds need as many labels, found ${label.length}`);
-  }
-  return label.map((one) => labelIndex(one, manifest));
-}
-
-function psiOf({ psi }: GenerateOptions, { name, spec, defaults }: Manifest): number {
-  if (psi === undefined) return defaults.truncation_psi;
-  if (!Number.isFinite(psi)) throw new GanExportError('option', `psi must be a number, found ${psi}`);
-  if (spec.num_ws === 0 && psi !== 1) {
-    throw new GanExportError('option', `psi ${psi} has no meaning: ${name} has no w space to truncate`);
-  }
-  return psi;
-}
-
-function cutoffOf(cutoff: number | null = null): number | null {
-  if (cutoff !== null && !(Number.isInteger(cutoff) && cutoff >= 0)) {
-    throw new GanExportError('option', `cutoff must be a whole number of layers, found ${cutoff}`);
-  }
-  return cutoff;
 }
 
 async function fetchFiles(

@@ -1,7 +1,7 @@
 import { GanExportError } from './errors';
-import type { Manifest, SpecSummary } from './manifest';
+import type { GraphTensor, Manifest, SpecSummary } from './manifest';
 import { RandomState } from './random_state';
-import type { Tensor } from './tensor';
+import type { Tensor, Tensors } from './tensor';
 
 /** A class by its index or its name. */
 export type Label = number | string;
@@ -9,12 +9,42 @@ export type Label = number | string;
 /** `z` of some seeds, one random stream a seed: [N, z_dim]. */
 export function zFromSeeds(seeds: readonly number[], spec: SpecSummary): Tensor {
   const data = new Float32Array(seeds.length * spec.z_dim);
-  seeds.forEach((seed, row) => {
-    const random = new RandomState(seed);
-    const z = spec.z_distribution === 'uniform' ? random.uniform(-1, 1, spec.z_dim) : random.randn(spec.z_dim);
-    data.set(z, row * spec.z_dim);
-  });
+  seeds.forEach((seed, row) => data.set(drawZ(new RandomState(seed), spec), row * spec.z_dim));
   return { shape: [seeds.length, spec.z_dim], data };
+}
+
+/**
+ * Noise for graphs that take it as inputs: each seed's random stream goes on after its z, input by input.
+ *
+ * @param inputs those that take noise, in layer order
+ * @param drawn whether to draw it; else it is zero
+ */
+export function noiseFromSeeds(
+  seeds: readonly number[],
+  spec: SpecSummary,
+  inputs: readonly GraphTensor[],
+  drawn: boolean,
+): Tensors {
+  const noise = inputs.map(({ name, shape }) => {
+    const sizes = shape.slice(1) as number[];
+    const length = sizes.reduce((product, size) => product * size, 1);
+    return { name, length, tensor: { shape: [seeds.length, ...sizes], data: new Float32Array(seeds.length * length) } };
+  });
+  if (drawn && noise.length > 0) {
+    seeds.forEach((seed, row) => {
+      const random = new RandomState(seed);
+      drawZ(random, spec);
+      for (const { length, tensor } of noise) {
+        const uniform = spec.noise_distribution === 'uniform';
+        tensor.data.set(uniform ? random.uniform(0, 1, length) : random.randn(length), row * length);
+      }
+    });
+  }
+  return Object.fromEntries(noise.map(({ name, tensor }) => [name, tensor]));
+}
+
+function drawZ(random: RandomState, spec: SpecSummary): Float32Array {
+  return spec.z_distribution === 'uniform' ? random.uniform(-1, 1, spec.z_dim) : random.randn(spec.z_dim);
 }
 
 /** One-hot `c` of some classes: [N, c_dim]. */

@@ -3,8 +3,10 @@
 /** What a reader of the bundle uses where the caller says nothing. */
 export interface Defaults {
   readonly truncation_psi: number;
-  /** `none` also when the graphs have no noise. */
-  readonly noise_mode: 'const' | 'none';
+  /** `const` scales the stored noise by the input `noise_scale`; `random` and `input` are graphs that take the noise itself, drawn from the seed or given by the caller; `none` also when there is no noise. */
+  readonly noise_mode: 'const' | 'none' | 'random' | 'input';
+  /** Value of each further input for one picture, row by row, e.g. `transform`. */
+  readonly inputs: { readonly [name: string]: readonly number[] };
 }
 
 /** Size and hash of one file of the bundle. */
@@ -17,7 +19,8 @@ export interface FileEntry {
  * Inputs whose picture is recorded in `goldens.safetensors`.
  *
  * Tensors there: `{name}.z` [N,z_dim], `{name}.c` [N,c_dim] (only when c_dim > 0), `{name}.truncation_psi` [N,num_ws]
- * (only with a w space), `{name}.noise_scale` [N] (only when the synthesis takes it), `{name}.images` uint8 [N,H,W,C].
+ * (only with a w space), `{name}.noise_scale` [N] (only when the synthesis takes it), further inputs by their names,
+ * and `{name}.images` uint8 [N,H,W,C]. Noise that is drawn from the seeds is not recorded.
  */
 export interface GoldenCase {
   readonly name: string;
@@ -26,7 +29,9 @@ export interface GoldenCase {
   readonly labels: readonly number[] | null;
   readonly truncation_psi: number;
   readonly truncation_cutoff: number | null;
-  readonly noise_mode: 'const' | 'none';
+  readonly noise_mode: 'const' | 'none' | 'random';
+  /** Further inputs that differ from the defaults, the same for each picture. */
+  readonly inputs: { readonly [name: string]: readonly number[] };
 }
 
 /** Recorded pictures, for checking on the visitor's own device. */
@@ -113,6 +118,7 @@ export interface SpecSummary {
   readonly w_dim: number;
   readonly num_ws: number;
   readonly z_distribution: 'normal' | 'uniform';
+  readonly noise_distribution: 'normal' | 'uniform';
   readonly image_range: readonly [number, number];
   readonly [field: string]: unknown;
 }

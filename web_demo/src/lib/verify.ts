@@ -74,6 +74,7 @@ async function runCase(
     psi: golden.truncation_psi,
     cutoff: golden.truncation_cutoff,
     noise: golden.noise_mode,
+    inputs: golden.inputs,
     signal,
   });
   const milliseconds = performance.now() - start;
