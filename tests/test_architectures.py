@@ -1,10 +1,9 @@
-"""Every architecture, in every interpreter, against the independent oracles and the published networks' pictures."""
+"""Every architecture, in every interpreter, against the independent oracles."""
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,50 +15,36 @@ from support.generators import (
     NON_SEPARABLE,
     Arrays,
     dcgan_spec,
-    from_oracle_dcgan,
-    from_oracle_tensors,
     make_generator,
     oracle_name,
     oracle_outputs,
     stylegan2_spec,
 )
-from support.goldens import golden_arrays, golden_file
-from support.nvidia_pickles import read_stylegan2
-from support.replays import export_to, replay_tfjs
-from support.torch_files import fold_dcgan, read_torch_zip
+from support.interpreters import (
+    assert_close,
+    random_cases,
+    relative_error,
+    run_numpy,
+    run_onnxruntime,
+    run_tensorflow,
+)
+from support.replays import replay_tfjs
 
-from ganexport.architectures import ARCHITECTURES, mapping, module_of, spec_from_json, synthesis, weight_shapes
+from ganexport.architectures import ARCHITECTURES, module_of, spec_from_json, weight_shapes
 from ganexport.errors import SpecError
 from ganexport.exporters import EXPORTERS
 from ganexport.generator import Generator
-from ganexport.latents import psi_by_layer
-from ganexport.ops.numpy_ops import NumpyOps, float64_weights
-from ganexport.ops.protocol import Ops, fir_taps
+from ganexport.ops.protocol import fir_taps
 from ganexport.parity.tolerances import relative_tolerance
 from ganexport.runtimes import RUNTIMES
 
 # max |got - oracle| / max |oracle|. Measured at worst, over all nets and tensors here:
 #   NumPy 6e-8, since the package guards a norm by max(x, eps) and the oracle, as published, by x + eps;
-#   TensorFlow 1.2e-6, ONNX Runtime 9e-7, TF.js cpu 1.0e-6 and wasm 1.7e-6;
-#   against the goldens, which are float32 themselves: NumPy 1.3e-6, ONNX Runtime 1.4e-6, TF.js cpu 1.8e-6, wasm 1.6e-6.
+#   TensorFlow 1.2e-6, ONNX Runtime 9e-7, TF.js cpu 1.0e-6 and wasm 1.7e-6.
 EXACT = 1e-6
-GOLDEN = 5e-6
 TENSORFLOW = 1e-5
 
 FIRS = {"3tap": (1.0, 2.0, 1.0), "asymmetric": (1.0, 2.0, 5.0, 0.5), "2d": NON_SEPARABLE}
-
-
-def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
-    assert got.shape == expected.shape
-    assert np.isfinite(got).all()
-    return float(np.abs(got - expected).max() / np.abs(expected).max())
-
-
-def assert_close(got: Arrays, expected: Arrays, tolerance: float) -> None:
-    """Every tensor of the oracle, whole."""
-    assert got.keys() >= expected.keys()
-    errors = {name: relative_error(got[name], array) for name, array in expected.items()}
-    assert max(errors.values()) <= tolerance, errors
 
 
 # --------------------------------------------------------------------------------------- the nets of these tests
@@ -110,57 +95,12 @@ def generator_of(net: str) -> Generator:
 @cache
 def cases_of(net: str) -> list[Arrays]:
     """Feeds at batch 3 and at batch 1: another psi for every w, noise in some pictures and not in others."""
-    spec, random = SPECS[net], np.random.default_rng(5)
-    cases = []
-    for batch in (3, 1):
-        feeds: Arrays = {"z": random.standard_normal((batch, spec.z_dim))}
-        if spec.c_dim:
-            feeds["c"] = np.eye(spec.c_dim)[random.integers(0, spec.c_dim, batch)]
-        if spec.has_w_space:
-            feeds["truncation_psi"] = random.uniform(-0.5, 1.5, (batch, spec.num_ws))
-        if getattr(spec, "noise", False):
-            feeds["noise_scale"] = np.asarray([1.0, 0.0, 1.0])[:batch]
-        cases.append({name: array.astype(np.float32) for name, array in feeds.items()})
-    return cases
+    return random_cases(SPECS[net], noise_scale=(1.0, 0.0, 1.0))
 
 
 @cache
 def expected_of(net: str) -> list[Arrays]:
     return [oracle_outputs(generator_of(net), feeds) for feeds in cases_of(net)]
-
-
-def run_ops(ops: Ops[Any, Any], generator: Generator, weights: Any, feeds: Arrays) -> Arrays:
-    """The architecture's own functions on an interpreter that computes at once."""
-    spec, values = generator.spec, dict(feeds)
-    if spec.has_w_space:
-        values |= mapping(ops, weights, spec, feeds["z"], feeds.get("c"), feeds["truncation_psi"])
-    return {**values, **synthesis(ops, weights, spec, values)}
-
-
-def run_numpy(generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
-    weights = float64_weights(generator.weights)
-    exact = [{name: array.astype(np.float64) for name, array in feeds.items()} for feeds in cases]
-    return [run_ops(NumpyOps(), generator, weights, feeds) for feeds in exact]
-
-
-def run_tensorflow(generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
-    import tensorflow as tf
-
-    from ganexport.ops.tensorflow_ops import TensorFlowOps
-
-    weights = {name: tf.constant(array) for name, array in generator.weights.items()}
-    results = []
-    for feeds in cases:
-        tensors = {name: tf.constant(array) for name, array in feeds.items()}
-        got = run_ops(TensorFlowOps(), generator, weights, tensors)
-        arrays = {name: tensor.numpy() for name, tensor in got.items()}
-        results.append({n: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for n, a in arrays.items()})
-    return results
-
-
-def run_onnxruntime(folder: Path, generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
-    graphs = export_to(folder, generator, "onnx").model_copy(update={"generator": None})
-    return RUNTIMES["onnxruntime-cpu"]().replay(folder, graphs, cases)
 
 
 # -------------------------------------------------------------------------------------------- is everything tested?
@@ -265,126 +205,6 @@ def test_kernels_of_transposed_convolutions_are_outputs_first() -> None:
     assert shapes["synthesis.layer0.weight"] == (12, 12, 4, 4)  # 10 + 2 in
     assert shapes["synthesis.layer1.weight"] == (8, 12, 4, 4)
     assert oracle_name("synthesis.layer1.weight") == "layers.1.weight"
-
-
-# ------------------------------------------------------------------------------------------------------- goldens
-
-GOLDENS = (
-    "sg2ada_32",
-    "sg2ada_32_cond10",
-    "sg2ada_32_grey_3tap",
-    "sg2ada_32_nonoise",
-    "sg2ada_32_orig",
-    "sg2ada_32_proto2",
-    "sg2ada_32_resnet",
-    "sg3_cfg_stylegan2_32",
-)
-RECORDED = re.compile(r"img_psi(?P<psi>[\d.]+)_cut(?P<cutoff>None|\d+)_(?P<noise>const|none)")
-
-
-@cache
-def golden_generator(name: str) -> Generator:
-    if name == "dcgan64":
-        return from_oracle_dcgan(*fold_dcgan(read_torch_zip(golden_file("dcgan64_zip.pth"))))
-    return from_oracle_tensors(*read_stylegan2(golden_file(f"{name}.pkl")), resolution=32)
-
-
-@cache
-def golden_pictures(name: str) -> list[list[tuple[Arrays, Arrays]]]:
-    """For each recorded psi, cutoff and noise, the feeds and the recorded tensors of each seed."""
-    golden, spec = golden_arrays(name), golden_generator(name).spec
-    count = len(golden["z"])
-    if name == "dcgan64":
-        return [[({"z": golden["z"][i, :, 0, 0]}, {"image": golden["img"][i]})] for i in range(count)]
-    settings = []
-    for match in filter(None, map(RECORDED.fullmatch, golden)):
-        cutoff = None if match["cutoff"] == "None" else int(match["cutoff"])
-        psi = psi_by_layer(float(match["psi"]), spec.num_ws, cutoff)
-        ws = golden[f"ws_psi{match['psi']}_cut{match['cutoff']}"]
-        pictures = []
-        for i in range(count):
-            feeds = {"z": golden["z"][i], "truncation_psi": psi}
-            if spec.c_dim:
-                feeds["c"] = golden["c"][i]
-            if getattr(spec, "noise", False):
-                feeds["noise_scale"] = np.asarray(float(match["noise"] == "const"))
-            pictures.append((feeds, {"ws": ws[i], "image": golden[match[0]][i]}))
-        settings.append(pictures)
-    return settings
-
-
-@cache
-def golden_cases(name: str, every_seed: bool) -> tuple[list[Arrays], list[Arrays]]:
-    """Feeds and recorded tensors in batches of 3, and what is left over one by one.
-
-    Where an interpreter is slow each setting is drawn from one seed only, another for each.
-    """
-    settings = golden_pictures(name)
-    if every_seed:
-        pictures = [picture for setting in settings for picture in setting]
-    else:
-        pictures = [setting[i % len(setting)] for i, setting in enumerate(settings)]
-    while len(pictures) % 3 == 0 or len(pictures) < 4:
-        pictures.append(pictures[0])  # so that there is a batch of 1 too, and one of 3
-    threes = len(pictures) // 3 * 3
-    batches = [pictures[i : i + 3] for i in range(0, threes, 3)] + [[picture] for picture in pictures[threes:]]
-
-    def stacked(batch: list[tuple[Arrays, Arrays]], part: int) -> Arrays:
-        return {key: np.stack([picture[part][key] for picture in batch]) for key in batch[0][part]}
-
-    feeds = [{n: a.astype(np.float32) for n, a in stacked(batch, 0).items()} for batch in batches]
-    return feeds, [stacked(batch, 1) for batch in batches]
-
-
-@pytest.fixture(scope="module")
-def tfjs_goldens(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, list[Arrays]]]:
-    @cache
-    def outputs(backend: str) -> dict[str, list[Arrays]]:
-        names = (*GOLDENS, "dcgan64")
-        generators = {name: golden_generator(name) for name in names}
-        cases = {name: golden_cases(name, False)[0] for name in names}
-        return replay_tfjs(tmp_path_factory.mktemp(f"goldens-{backend}"), backend, generators, cases)
-
-    return outputs
-
-
-@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
-def test_cases_cover_what_was_recorded(name: str) -> None:
-    golden, settings = golden_arrays(name), golden_pictures(name)
-    recorded = [key for key in golden if key.startswith("img")]
-    assert len(settings) == (len(golden["z"]) if name == "dcgan64" else len(recorded))
-    assert all(len(setting) == len(golden["z"]) for setting in settings if name != "dcgan64")
-    assert golden.keys() - {"seeds", "z", "c", "num_ws"} <= {
-        key for key in golden if RECORDED.fullmatch(key) or re.fullmatch(r"ws_psi[\d.]+_cut(None|\d+)|img", key)
-    }
-    for every_seed in (True, False):
-        batches = [len(feeds["z"]) for feeds in golden_cases(name, every_seed)[0]]
-        assert {1, 3} == set(batches)
-        assert sum(batches) >= (sum(map(len, settings)) if every_seed else len(settings))
-
-
-@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
-def test_numpy_draws_what_the_published_network_drew(name: str) -> None:
-    cases, expected = golden_cases(name, False)
-    for got, recorded in zip(run_numpy(golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, GOLDEN)
-
-
-@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
-def test_onnxruntime_draws_what_the_published_network_drew(name: str, tmp_path: Path) -> None:
-    cases, expected = golden_cases(name, True)
-    for got, recorded in zip(run_onnxruntime(tmp_path, golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, 1e-4)
-
-
-@pytest.mark.parametrize("backend", ["cpu", "wasm"])
-@pytest.mark.parametrize("name", [*GOLDENS, "dcgan64"])
-def test_tfjs_draws_what_the_published_network_drew(
-    name: str, backend: str, tfjs_goldens: Callable[[str], dict[str, list[Arrays]]]
-) -> None:
-    recorded = golden_cases(name, False)[1]
-    for got, expected in zip(tfjs_goldens(backend)[name], recorded, strict=True):
-        assert_close(got, expected, 1e-4)
 
 
 # ------------------------------------------------------------------------------------------------- names and specs

@@ -19,7 +19,7 @@ from support.interpreters import (
     run_onnxruntime,
     run_tensorflow,
 )
-from support.nvidia_tf_pickles import canonical_progressive, read_progressive
+from support.nvidia_tf_pickles import read_progressive
 from support.random_weights import random_weights
 from support.replays import replay_tfjs
 
@@ -174,29 +174,6 @@ def test_tensorflow_draws_the_oracles_picture(net: str) -> None:
 # --------------------------------------------------------------------------------------------------------- goldens
 
 
-@cache
-def golden_generator(name: str) -> Generator:
-    tensors = canonical_progressive(read_progressive(golden_file(f"{name}.pkl")))
-    sizes = [4 << i for i in range(16) if f"synthesis.b{4 << i}.conv1.bias" in tensors]
-    spec = Spec(
-        resolution=sizes[-1],
-        image_channels=3,
-        z_dim=tensors["synthesis.b4.conv0.weight"].shape[1],
-        channels=tuple(len(tensors[f"synthesis.b{size}.conv1.bias"]) for size in sizes),
-    )
-    unused = tensors.keys() - weight_shapes(spec).keys()
-    assert {n.split(".")[-2] for n in unused} == {"torgb"}
-    return make_generator(spec, {n: tensors[n] for n in weight_shapes(spec)})
-
-
-@cache
-def golden_cases(name: str) -> tuple[list[Arrays], list[Arrays]]:
-    """Feeds and recorded pictures: a batch of 3, made of the two that were recorded, and one alone."""
-    golden = golden_arrays(name)
-    rows = ([0, 1, 0], [1])
-    return [{"z": golden["z"][r]} for r in rows], [{"image": golden["img"][r]} for r in rows]
-
-
 def test_every_golden_is_listed() -> None:
     golden_file("tf_pggan_32.pkl")
     assert {p.stem for p in GOLDENS.glob("tf_pggan*.pkl")} == set(NAMES)
@@ -208,37 +185,6 @@ def test_the_oracle_draws_what_the_published_network_drew(name: str) -> None:
     assert golden.keys() == {"z", "c", "img"}
     assert any("Conv0_up" in key for key in weights) == ("unfused" not in name)
     assert relative_error(oracle.generate(weights, golden["z"]), golden["img"]) <= GOLDEN
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_numpy_draws_what_the_published_network_drew(name: str) -> None:
-    cases, expected = golden_cases(name)
-    for got, recorded in zip(run_numpy(golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, GOLDEN)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_onnxruntime_draws_what_the_published_network_drew(name: str, tmp_path: Path) -> None:
-    cases, expected = golden_cases(name)
-    for got, recorded in zip(run_onnxruntime(tmp_path, golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, relative_tolerance("onnxruntime-cpu"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_tensorflow_draws_what_the_published_network_drew(name: str) -> None:
-    cases, expected = golden_cases(name)
-    for got, recorded in zip(run_tensorflow(golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, TENSORFLOW)
-
-
-@pytest.mark.parametrize("backend", ["cpu", "wasm"])
-@pytest.mark.parametrize("name", NAMES)
-def test_tfjs_draws_what_the_published_network_drew(name: str, backend: str, tmp_path: Path) -> None:
-    cases, expected = golden_cases(name)
-    outputs = replay_tfjs(tmp_path, backend, {name: golden_generator(name)}, {name: cases})[name]
-    for got, recorded in zip(outputs, expected, strict=True):
-        assert_close(got, recorded, relative_tolerance(f"tfjs-{backend}"))
 
 
 # ----------------------------------------------------------------------------------------- the gate, specs and names

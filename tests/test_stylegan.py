@@ -20,7 +20,7 @@ from support.interpreters import (
     run_onnxruntime,
     run_tensorflow,
 )
-from support.nvidia_tf_pickles import canonical_stylegan, read_stylegan
+from support.nvidia_tf_pickles import read_stylegan
 from support.random_weights import random_weights
 from support.replays import replay_tfjs
 
@@ -29,7 +29,6 @@ from ganexport.architectures.stylegan import Spec
 from ganexport.convert import convert
 from ganexport.errors import SpecError
 from ganexport.generator import Generator
-from ganexport.latents import psi_by_layer
 from ganexport.ops.graph import named_weights
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.ops.tfjs_ops import TfjsOps
@@ -232,46 +231,6 @@ def test_tfjs_graphs_have_no_rank_above_4() -> None:
 # --------------------------------------------------------------------------------------------------------- goldens
 
 
-@cache
-def golden_generator(name: str) -> Generator:
-    tensors = canonical_stylegan(read_stylegan(golden_file(f"{name}.pkl")), FUSED_FROM)
-    sizes = [4 << i for i in range(16) if f"synthesis.b{4 << i}.conv1.bias" in tensors]
-    embed = tensors.get("mapping.embed.weight", np.zeros((0, 0)))
-    spec = Spec(
-        resolution=sizes[-1],
-        image_channels=3,
-        z_dim=tensors["mapping.fc0.weight"].shape[1] - len(embed),
-        c_dim=embed.shape[1],
-        w_dim=len(tensors["mapping.w_avg"]),
-        channels=tuple(len(tensors[f"synthesis.b{size}.conv1.bias"]) for size in sizes),
-        mapping_layers=sum(f"mapping.fc{i}.weight" in tensors for i in range(64)),
-        mapping_width=len(tensors["mapping.fc0.bias"]),
-    )
-    unused = tensors.keys() - weight_shapes(spec).keys()
-    assert {n.split(".")[-2] for n in unused} == {"torgb"}
-    return make_generator(spec, {n: tensors[n] for n in weight_shapes(spec)})
-
-
-@cache
-def golden_cases(name: str) -> tuple[list[Arrays], list[Arrays]]:
-    """Feeds and recorded tensors: each setting at the recorded batch, all of them in one batch of 3, one alone."""
-    golden, spec = golden_arrays(name), golden_generator(name).spec
-    feeds, expected = [], []
-    for key, (psi, cutoff) in RECORDED.items():
-        psis = psi_by_layer(psi, spec.num_ws, cutoff)
-        average = golden_generator(name).weights["mapping.w_avg"]
-        count = len(golden["z"])
-        case = {"z": golden["z"], "truncation_psi": np.tile(psis, (count, 1)), "noise_scale": np.ones(count)}
-        if spec.c_dim:
-            case["c"] = golden["c"]
-        feeds.append({n: a.astype(np.float32) for n, a in case.items()})
-        ws = average + psis[:, None] * (golden["w"][:, None] - average)
-        expected.append({"ws": ws, "image": golden[key]})
-    three = [{n: np.concatenate([a[n], b[n][:1]]) for n in a} for a, b in (feeds, expected)]
-    one = [{n: array[-1:] for n, array in part[1].items()} for part in (feeds, expected)]
-    return [*feeds, three[0], one[0]], [*expected, three[1], one[1]]
-
-
 def test_every_golden_is_listed() -> None:
     golden_file("tf_sg1_32.pkl")
     assert {p.stem for p in GOLDENS.glob("tf_sg1*.pkl")} == set(NAMES)
@@ -287,37 +246,6 @@ def test_the_oracle_draws_what_the_published_network_drew(name: str) -> None:
     for key, (psi, cutoff) in RECORDED.items():
         image = oracle.synthesis(weights, oracle.truncate(weights, w, layers, psi, cutoff), fused_from=FUSED_FROM)
         assert relative_error(image, golden[key]) <= GOLDEN, key
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_numpy_draws_what_the_published_network_drew(name: str) -> None:
-    cases, expected = golden_cases(name)
-    for got, recorded in zip(run_numpy(golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, GOLDEN)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_onnxruntime_draws_what_the_published_network_drew(name: str, tmp_path: Path) -> None:
-    cases, expected = golden_cases(name)
-    for got, recorded in zip(run_onnxruntime(tmp_path, golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, relative_tolerance("onnxruntime-cpu"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_tensorflow_draws_what_the_published_network_drew(name: str) -> None:
-    cases, expected = golden_cases(name)
-    for got, recorded in zip(run_tensorflow(golden_generator(name), cases), expected, strict=True):
-        assert_close(got, recorded, 1e-4)
-
-
-@pytest.mark.parametrize("backend", ["cpu", "wasm"])
-@pytest.mark.parametrize("name", NAMES)
-def test_tfjs_draws_what_the_published_network_drew(name: str, backend: str, tmp_path: Path) -> None:
-    cases, expected = golden_cases(name)
-    outputs = replay_tfjs(tmp_path, backend, {name: golden_generator(name)}, {name: cases})[name]
-    for got, recorded in zip(outputs, expected, strict=True):
-        assert_close(got, recorded, relative_tolerance(f"tfjs-{backend}"))
 
 
 # ----------------------------------------------------------------------------------------- the gate, specs and names

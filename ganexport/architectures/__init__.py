@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.architectures import dcgan, lucidrains, progressive, stylegan, stylegan2
+from ganexport.architectures import dcgan, lucidrains, progressive, stylegan, stylegan2, stylegan3
 from ganexport.errors import SpecError
 from ganexport.ops.protocol import Ops
 from ganexport.spec import GeneratorSpec
@@ -38,6 +38,7 @@ ARCHITECTURES: dict[str, ModuleType] = {
     "progressive": progressive,
     "stylegan": stylegan,
     "stylegan2": stylegan2,
+    "stylegan3": stylegan3,
 }
 
 
@@ -93,15 +94,15 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: GeneratorSpec, inp
 
 def noise_shapes(spec: GeneratorSpec) -> dict[str, tuple[int, ...]]:
     """Names and shapes without N of the noise that the synthesis can take as inputs, in layer order; none without."""
-    module = module_of(spec.architecture)
     if not getattr(spec, "noise", False):
         return {}
-    shapes: dict[str, tuple[int, ...]] = module.noise_shapes(spec)
+    shapes: dict[str, tuple[int, ...]] = module_of(spec.architecture).noise_shapes(spec)
     return shapes
 
 
 def extra_inputs(spec: GeneratorSpec) -> dict[str, NDArray[np.float32]]:
     """Inputs of the synthesis beside latents and noise: the value of each, for one picture, where nothing is said."""
-    offered = getattr(module_of(spec.architecture), "extra_inputs", None)
+    # A generator that is known only as a graph has no architecture, and none of these.
+    offered = getattr(ARCHITECTURES.get(spec.architecture), "extra_inputs", None)
     values: dict[str, NDArray[np.float32]] = {} if offered is None else offered(spec)
     return values

@@ -31,6 +31,7 @@ class Spec(GeneratorSpec):
         mapping_layers: Dense layers of the mapping network.
         mapping_width: Features of its hidden layers.
         embed_dim: Features of the label embedding; 0 without labels.
+        joint_norm: Whether z and the label's embedding, then one without bias, are normalised together and not each.
         resample_filter: Taps of the up-sampling filter, 1-D or 2-D; scaled to sum 1 when used.
         noise: Whether layers add stored noise.
         conv_clamp: Activations are cut to ± this (times the layer's gain); null for no limit.
@@ -43,6 +44,7 @@ class Spec(GeneratorSpec):
     mapping_layers: int = Field(default=8, ge=1, le=64)
     mapping_width: int = Field(default=512, ge=1, le=65536)
     embed_dim: int = Field(default=0, ge=0, le=65536)
+    joint_norm: bool = False
     resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     noise: bool = True
     conv_clamp: float | None = Field(default=None, gt=0)
@@ -67,6 +69,8 @@ class Spec(GeneratorSpec):
             raise ValueError(f"num_ws must be {2 * len(self.channels)}, found {self.num_ws}")
         if (self.embed_dim > 0) != (self.c_dim > 0):
             raise ValueError(f"embed_dim {self.embed_dim} and c_dim {self.c_dim} must both be zero or neither")
+        if self.joint_norm and not self.c_dim:
+            raise ValueError("joint_norm has no meaning without labels")
         taps = np.asarray(self.resample_filter, dtype=np.float64)
         if not np.isfinite(taps).all() or taps.sum() == 0:
             raise ValueError(f"resample_filter must be finite and not sum to 0, found {self.resample_filter}")
@@ -86,7 +90,8 @@ def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     if spec.c_dim:
         shapes["mapping.embed.weight"] = (spec.embed_dim, spec.c_dim)
-        shapes["mapping.embed.bias"] = (spec.embed_dim,)
+        if not spec.joint_norm:
+            shapes["mapping.embed.bias"] = (spec.embed_dim,)
     widths = [spec.z_dim + spec.embed_dim, *[spec.mapping_width] * (spec.mapping_layers - 1), spec.w_dim]
     for i in range(spec.mapping_layers):
         shapes[f"mapping.fc{i}.weight"] = (widths[i + 1], widths[i])
@@ -124,12 +129,16 @@ def noise_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
 def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | None, truncation_psi: T) -> dict[str, T]:
     """z [N, z_dim], c [N, c_dim], truncation_psi [N, num_ws] -> `ws` [N, num_ws, w_dim].
 
-    Source: Karras et al. 2019 (StyleGAN), section 2 and appendix B (truncation); labels as in StyleGAN2-ADA.
+    Source: Karras et al. 2019 (StyleGAN), section 2 and appendix B (truncation); labels as in StyleGAN2-ADA, or with
+    `joint_norm` as in the first StyleGAN.
     """
-    x = ops.pixel_norm(z)
-    if c is not None:
+    if c is None:
+        x = ops.pixel_norm(z)
+    elif spec.joint_norm:
+        x = ops.pixel_norm(ops.concat([z, ops.dense(c, weights["mapping.embed.weight"])]))  # [N, z_dim + embed_dim]
+    else:
         label = ops.dense(c, weights["mapping.embed.weight"], weights["mapping.embed.bias"])
-        x = ops.concat([x, ops.pixel_norm(label)])  # [N, z_dim + embed_dim]
+        x = ops.concat([ops.pixel_norm(z), ops.pixel_norm(label)])  # [N, z_dim + embed_dim]
     for i in range(spec.mapping_layers):
         x = ops.dense(x, weights[f"mapping.fc{i}.weight"], weights[f"mapping.fc{i}.bias"])
         x = ops.scale(ops.leaky_relu(x, SLOPE), GAIN)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from ganexport.errors import CheckpointError, GanExportError, OptionError, SpecError
-from ganexport.importers import dcgan_torch, nvidia_torch, rosinality
+from ganexport.importers import dcgan_torch, lucidrains, nvidia_tf, nvidia_torch, rosinality
 from ganexport.importers._containers import Container, open_container, safetensors_metadata
 from ganexport.importers._options import NO_OPTIONS, Imported, ImportOptions
 from ganexport.importers._stubs import Audit, Stub, shown
@@ -24,7 +24,9 @@ __all__ = [
 
 IMPORTERS: dict[str, ModuleType] = {
     "nvidia_torch": nvidia_torch,
+    "nvidia_tf": nvidia_tf,
     "rosinality": rosinality,
+    "lucidrains": lucidrains,
     "dcgan_torch": dcgan_torch,
 }
 """In the order in which they are asked: the most specific first."""
@@ -55,6 +57,9 @@ def import_checkpoint(path: Path, options: ImportOptions = NO_OPTIONS) -> Import
         raise type(error)(f"{path}: {error}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: the network in it is not what its names say ({type(error).__name__})") from None
+    if options.resolution not in (None, imported.spec.resolution):
+        size = imported.spec.resolution
+        raise OptionError(f"{path} draws at {size}² only; --resolution is for networks that were grown block by block")
     if options.c_dim not in (None, imported.spec.c_dim):
         raise OptionError(f"{path} says that it has {imported.spec.c_dim} classes, not {options.c_dim}")
     return imported

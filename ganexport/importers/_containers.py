@@ -35,7 +35,7 @@ NOT_CHECKPOINTS: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "zstd-compressed: unpack it first"),
     (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
     (b"Rar!", "a RAR archive: unpack it first"),
-    (b"\x89HDF", "an HDF5 file; Keras weights cannot be imported yet"),
+    (b"\x89HDF", "an HDF5 file of Keras: a graph, which `ganexport convert` reads, and no checkpoint"),
     (b"\x93NUMPY", "a single NumPy array, not a checkpoint"),
     (b"\x89PNG", "a picture, not a checkpoint"),
     (b"\xff\xd8\xff", "a picture, not a checkpoint"),
@@ -67,11 +67,13 @@ class Container:
         kind: `torch zip`, `legacy torch`, `pickle`, `safetensors` or `npz`.
         root: What it holds: dicts, lists, numbers, `Stub` objects, tensors with an `array()`.
         audit: Names that it holds, and what was left out.
+        path: Where it is, for sources that keep a part of what they say in a file beside it.
     """
 
     kind: str
     root: Any
     audit: Audit
+    path: Path
 
 
 def open_container(path: Path, audit: Audit | None = None, *, lenient: bool = False) -> Container:
@@ -90,7 +92,7 @@ def open_container(path: Path, audit: Audit | None = None, *, lenient: bool = Fa
         kind, root = _read(_mapped(path), audit, lenient=lenient)
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}" if _continues(str(error)) else f"{path}: {error}") from None
-    return Container(kind, root, audit)
+    return Container(kind, root, audit, path)
 
 
 def safetensors_metadata(path: Path) -> dict[str, Any] | None:
@@ -165,7 +167,7 @@ def _zip(data: memoryview, audit: Audit, budget: Budget, *, lenient: bool) -> tu
     if members and all(name.endswith(".npy") for name in members):
         return "npz", {name.removesuffix(".npy"): _npy(data, member) for name, member in members.items()}
     if "model.weights.h5" in members or "config.json" in members:
-        raise CheckpointError("is a Keras archive; Keras models cannot be imported yet")
+        raise CheckpointError("is a Keras archive: a graph, which `ganexport convert` reads, and no checkpoint")
     raise CheckpointError(f"is a zip archive with no checkpoint in it ({len(members)} members); unpack it first")
 
 

@@ -18,16 +18,29 @@ class ImportOptions:
         network: Which of several networks in the file.
         c_dim: Number of classes, for families whose weights do not tell it.
         image_range: Values that stand for black and white; the family's own without it.
+        resolution: At which size to draw a network that was grown block by block; its full size without it.
+        latent_input: Name of the latent among the inputs of an ONNX or Keras graph.
+        label_input: Name of the class among them.
+        image_output: Name of the picture among its outputs.
     """
 
     network: str | None = None
     c_dim: int | None = None
     image_range: tuple[float, float] | None = None
+    resolution: int | None = None
+    latent_input: str | None = None
+    label_input: str | None = None
+    image_output: str | None = None
 
     @property
     def given(self) -> bool:
         """Whether the caller said anything."""
         return self != NO_OPTIONS
+
+    @property
+    def of_graphs(self) -> bool:
+        """Whether the caller named an input or output, which only graphs have."""
+        return (self.latent_input, self.label_input, self.image_output) != (None, None, None)
 
 
 NO_OPTIONS = ImportOptions()

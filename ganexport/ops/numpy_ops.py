@@ -6,6 +6,7 @@ What would need many times the memory of its result is done in tiles, some rows 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -42,6 +43,9 @@ class NumpyOps(Ops[Array, Array]):
     def as_map(self, x: Array) -> Array:
         return x[:, :, None, None]
 
+    def feature(self, x: Array, index: int) -> Array:
+        return x[:, index : index + 1]
+
     def truncate(self, w: Array, w_avg: Array, psi: Array) -> Array:
         return w_avg + psi[:, :, None] * (w - w_avg)[:, None, :]
 
@@ -57,6 +61,9 @@ class NumpyOps(Ops[Array, Array]):
     def scale(self, x: Array, factor: float) -> Array:
         return x * factor
 
+    def shift(self, x: Array, amount: float) -> Array:
+        return x + amount
+
     def rsqrt(self, x: Array, floor: float) -> Array:
         return np.asarray(1.0 / np.sqrt(np.maximum(x, floor)))
 
@@ -71,11 +78,18 @@ class NumpyOps(Ops[Array, Array]):
     def tanh(self, x: Array) -> Array:
         return np.asarray(np.tanh(x))
 
+    def sine(self, x: Array) -> Array:
+        return np.asarray(np.sin(2.0 * np.pi * x))
+
     def clip(self, x: Array, limit: float) -> Array:
         return np.clip(x, -limit, limit)
 
     def constant_map(self, const: Array) -> Array:
         return const[None]
+
+    def ramps(self, right: Array, down: Array, offset: Array, positions: NDArray[np.float64]) -> Array:
+        right, down, offset = (v[:, :, None, None] for v in (right, down, offset))  # [N, C, 1, 1]
+        return right * positions + down * positions[:, None] + offset
 
     def scale_channels(self, x: Array, s: Array) -> Array:
         return x * s[:, :, None, None]
@@ -144,6 +158,21 @@ class NumpyOps(Ops[Array, Array]):
         taps = fir.shape[0]
         return self.filter2d(zeros_between, fir * 4.0, ((taps + 1) // 2, (taps - 2) // 2))
 
+    def fir_upsample2d(self, x: Array, fir: Array, factor: int, padding: Padding, gain: float) -> Array:
+        n, c, h, w = x.shape
+        zeros_between = np.zeros((n, c, factor * h, factor * w))
+        zeros_between[:, :, ::factor, ::factor] = x
+        return self._convolved(_pad(zeros_between, padding), fir) * gain
+
+    def fir_downsample2d(self, x: Array, fir: Array, factor: int) -> Array:
+        return self._convolved(x, fir)[:, :, ::factor, ::factor]
+
+    def filtered_leaky_relu(self, x: Array, up_fir: Array, down_fir: Array, **settings: Any) -> Array:
+        # Channel by channel: all of them at the higher sampling rate would need many times the memory of the result.
+        channels = range(x.shape[1])
+        parts = [super(NumpyOps, self).filtered_leaky_relu(x[:, [c]], up_fir, down_fir, **settings) for c in channels]
+        return np.concatenate(parts, axis=1)
+
     def nearest_upsample2d(self, x: Array) -> Array:
         return x.repeat(2, axis=2).repeat(2, axis=3)
 
@@ -165,6 +194,13 @@ class NumpyOps(Ops[Array, Array]):
 
     def kernel_energy(self, kernel: Array) -> Array:
         return np.asarray(np.sum(kernel * kernel, axis=(2, 3)))
+
+    def _convolved(self, x: Array, fir: Array) -> Array:
+        """Every channel convolved with `fir` [n], in both axes, or [n, n]; no padding."""
+        filters = [fir] if fir.ndim == 2 else [fir[:, None], fir[None, :]]
+        for one in filters:
+            x = self.filter2d(x, one, (0, 0))
+        return x
 
 
 def _tiles(rows: int, numbers_a_row: int) -> Iterator[slice]:

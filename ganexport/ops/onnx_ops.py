@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from ganexport.ops import polyphase
 from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
-__all__ = ["IR_VERSION", "OPSET", "OnnxOps"]
+__all__ = ["IR_VERSION", "OPSET", "OnnxOps", "fill"]
 
 OPSET = 17
 IR_VERSION = 8
+
+
+def fill(tensor: TensorProto, array: NDArray[Any]) -> None:
+    """Put numbers into a tensor itself."""
+    tensor.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 class OnnxOps(Ops[Value, Weight]):
@@ -49,13 +55,20 @@ class OnnxOps(Ops[Value, Weight]):
         assert known is array or np.array_equal(known, array), name
         return name
 
-    def model(self, name: str, outputs: dict[str, tuple[Value, int]], metadata: dict[str, str]) -> onnx.ModelProto:
-        """The graph as a checked model.
+    def model(
+        self,
+        name: str,
+        outputs: dict[str, tuple[Value, int]],
+        metadata: dict[str, str],
+        fill: Callable[[TensorProto, NDArray[Any]], None] = fill,
+    ) -> onnx.ModelProto:
+        """The graph as a model; who writes it checks it, since only files can be checked with weights beside them.
 
         Args:
             name: Of the graph.
             outputs: Output names with the value and the ONNX element type of each.
             metadata: `metadata_props` of the model.
+            fill: Gives a tensor its numbers.
         """
         renamed = [helper.make_node("Identity", [v.name], [out], name=out) for out, (v, _) in outputs.items()]
         graph = helper.make_graph(
@@ -63,12 +76,13 @@ class OnnxOps(Ops[Value, Weight]):
             name,
             [helper.make_tensor_value_info(v.name, TensorProto.FLOAT, _dims(v.shape)) for v in self._inputs],
             [helper.make_tensor_value_info(o, t, _dims(v.shape)) for o, (v, t) in outputs.items()],
-            [numpy_helper.from_array(np.require(a, requirements="C"), n) for n, a in self._constants.items()],
         )
         opset = helper.make_opsetid("", OPSET)
         model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="ganexport")
         helper.set_model_props(model, metadata)
-        onnx.checker.check_model(model)
+        for constant, array in self._constants.items():  # in place: the usual helpers copy all weights three times
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            fill(model.graph.initializer.add(name=constant, data_type=kind, dims=array.shape), array)
         return model
 
     def _scalar(self, value: float) -> str:
@@ -110,6 +124,10 @@ class OnnxOps(Ops[Value, Weight]):
     def as_map(self, x: Value) -> Value:
         return self._unsqueeze(x, 2, 3)
 
+    def feature(self, x: Value, index: int) -> Value:
+        at = self.constant(f"indices_{index}", np.asarray([index], np.int64))
+        return self.node("Gather", [x, at], (x.shape[0], 1), axis=1)
+
     def truncate(self, w: Value, w_avg: Weight, psi: Value) -> Value:
         average = self.constant(w_avg.name, w_avg.array)
         offset = self._unsqueeze(self.node("Sub", [w, average], w.shape), 1)  # [N, 1, w_dim]
@@ -132,6 +150,9 @@ class OnnxOps(Ops[Value, Weight]):
     def scale(self, x: Value, factor: float) -> Value:
         return self.node("Mul", [x, self._scalar(factor)], x.shape)
 
+    def shift(self, x: Value, amount: float) -> Value:
+        return self.node("Add", [x, self._scalar(amount)], x.shape)
+
     def rsqrt(self, x: Value, floor: float) -> Value:
         root = self.node("Sqrt", [self.node("Max", [x, self._scalar(floor)], x.shape)], x.shape)
         return self.node("Reciprocal", [root], x.shape)
@@ -145,6 +166,11 @@ class OnnxOps(Ops[Value, Weight]):
     def tanh(self, x: Value) -> Value:
         return self.node("Tanh", [x], x.shape)
 
+    def sine(self, x: Value) -> Value:
+        # Brought to ±half a cycle first: graphics processors are exact there only.
+        cycles = self.node("Floor", [self.shift(x, 0.5)], x.shape)
+        return self.node("Sin", [self.scale(self.node("Sub", [x, cycles], x.shape), 2.0 * np.pi)], x.shape)
+
     def clip(self, x: Value, limit: float) -> Value:
         return self.node("Clip", [x, self._scalar(-limit), self._scalar(limit)], x.shape)
 
@@ -153,6 +179,16 @@ class OnnxOps(Ops[Value, Weight]):
     def constant_map(self, const: Weight) -> Value:
         array = const.array[None]
         return Value(self.constant(const.name, array), array.shape)
+
+    def ramps(self, right: Value, down: Value, offset: Value, positions: NDArray[np.float64]) -> Value:
+        size, (n, channels) = len(positions), right.shape
+        x = self.constant(f"positions_{size}_x", positions.astype(np.float32)[None, None, None, :])
+        y = self.constant(f"positions_{size}_y", positions.astype(np.float32)[None, None, :, None])
+        right, down, offset = (self._unsqueeze(v, 2, 3) for v in (right, down, offset))  # [N, C, 1, 1]
+        across = self.node("Mul", [right, x], (n, channels, 1, size))
+        along = self.node("Mul", [down, y], (n, channels, size, 1))
+        along = self.node("Add", [along, offset], along.shape)
+        return self.node("Add", [across, along], (n, channels, size, size))
 
     def scale_channels(self, x: Value, s: Value) -> Value:
         return self.node("Mul", [x, self._unsqueeze(s, 2, 3)], (s.shape[0], *x.shape[1:]))
@@ -227,6 +263,12 @@ class OnnxOps(Ops[Value, Weight]):
         window = {"kernel_shape": [taps, taps], "strides": [2, 2], "pads": pads, "group": group}
         return self.node("ConvTranspose", [x, weight], shape, **window)
 
+    def fir_upsample2d(self, x: Value, fir: Weight, factor: int, padding: Padding, gain: float) -> Value:
+        return polyphase.fir_upsample2d(self, x, fir, factor, padding, gain)
+
+    def fir_downsample2d(self, x: Value, fir: Weight, factor: int) -> Value:
+        return polyphase.fir_downsample2d(self, x, fir, factor)
+
     def nearest_upsample2d(self, x: Value) -> Value:
         # Reshapes and joins, of rank 4: every runtime has them, and `Resize` has eleven attributes to agree on.
         n, c = x.shape[:2]
@@ -271,12 +313,42 @@ class OnnxOps(Ops[Value, Weight]):
         return self.constant(f"fir_{channels}_{stem}", array), channels
 
     def _crop(self, x: Value, first: int, last: int) -> Value:
-        if first == last == 0:
+        return self.crop(x, (first, last), (first, last))
+
+    def map_size(self, x: Value) -> tuple[int, int]:
+        return _sizes(x, 0, 0)
+
+    def correlate_channels(
+        self, x: Value, name: str, taps: Fir, rows: Padding, columns: Padding, strides: tuple[int, int]
+    ) -> Value:
+        channels = x.shape[1]
+        assert channels is not None
+        weight = self.constant(name, np.tile(taps.astype(np.float32), (channels, 1, 1, 1)))  # [C, 1, fh, fw]
+        sizes = zip(_sizes(x, sum(rows), sum(columns)), taps.shape, strides, strict=True)
+        shape = (*x.shape[:2], *((size - n) // stride + 1 for size, n, stride in sizes))
+        pads = [rows[0], columns[0], rows[1], columns[1]]
+        window = {"kernel_shape": list(taps.shape), "strides": list(strides), "pads": pads, "group": channels}
+        return self.node("Conv", [x, weight], shape, **window)
+
+    def interleave(self, parts: list[list[Value]]) -> Value:
+        n, c = parts[0][0].shape[:2]
+        h, w = _sizes(parts[0][0], 0, 0)
+        assert c is not None
+        if (columns := len(parts[0])) > 1:
+            across = [[self._reshape(part, n, c * h, w, 1) for part in row] for row in parts]
+            parts = [[self._reshape(self._join(row, 3), n, c, h, columns * w)] for row in across]
+        if (rows := len(parts)) == 1:
+            return parts[0][0]
+        return self._reshape(self._join([row for (row,) in parts], 3), n, c, rows * h, columns * w)
+
+    def crop(self, x: Value, rows: Padding, columns: Padding) -> Value:
+        if not any((*rows, *columns)):
             return x
-        starts = self.constant(f"crop_from_{first}", np.asarray([first, first], np.int64))
-        ends = self.constant(f"crop_to_{last}", np.asarray([-last or 1 << 30] * 2, np.int64))
-        shape = (*x.shape[:2], *_sizes(x, -first - last, -first - last))
-        return self.node("Slice", [x, starts, ends, self._axes(2, 3)], shape)
+        starts, ends = (rows[0], columns[0]), [-cut[1] or 1 << 30 for cut in (rows, columns)]
+        names = ["crop_" + "_".join(map(str, places)) for places in (starts, ends)]
+        edges = [self.constant(n, np.asarray(p, np.int64)) for n, p in zip(names, (starts, ends), strict=True)]
+        shape = (*x.shape[:2], *_sizes(x, -sum(rows), -sum(columns)))
+        return self.node("Slice", [x, *edges, self._axes(2, 3)], shape)
 
 
 def _sizes(x: Value, more_rows: int, more_columns: int) -> tuple[int, int]:

@@ -67,6 +67,10 @@ class Ops(Protocol[T, W]):
         """x [N, F] -> [N, F, 1, 1]."""
 
     @abstractmethod
+    def feature(self, x: T, index: int) -> T:
+        """x [N, F] -> [N, 1]: its feature `index`."""
+
+    @abstractmethod
     def truncate(self, w: T, w_avg: W, psi: T) -> T:
         """w [N, w_dim], w_avg [w_dim], psi [N, num_ws] -> ws [N, num_ws, w_dim] = w_avg + psi·(w − w_avg)."""
 
@@ -89,6 +93,10 @@ class Ops(Protocol[T, W]):
         """x · factor."""
 
     @abstractmethod
+    def shift(self, x: T, amount: float) -> T:
+        """x + amount."""
+
+    @abstractmethod
     def rsqrt(self, x: T, floor: float) -> T:
         """1 / √max(x, floor)."""
 
@@ -105,6 +113,10 @@ class Ops(Protocol[T, W]):
         """Hyperbolic tangent."""
 
     @abstractmethod
+    def sine(self, x: T) -> T:
+        """sin(2π·x): x counts cycles."""
+
+    @abstractmethod
     def clip(self, x: T, limit: float) -> T:
         """X cut to ±limit."""
 
@@ -113,6 +125,10 @@ class Ops(Protocol[T, W]):
     @abstractmethod
     def constant_map(self, const: W) -> T:
         """const [C, H, W] -> [1, C, H, W]; the batch broadcasts."""
+
+    @abstractmethod
+    def ramps(self, right: T, down: T, offset: T, positions: NDArray[np.float64]) -> T:
+        """right, down, offset [N, C] and positions [S] -> [N, C, S, S]: right·x + down·y + offset in every channel."""
 
     @abstractmethod
     def scale_channels(self, x: T, s: T) -> T:
@@ -172,6 +188,19 @@ class Ops(Protocol[T, W]):
         Source: `upfirdn2d` with up = 2 (Karras et al. 2020): zeros before and after are (n + 1) // 2 and
         (n − 2) // 2 for n taps.
         """
+
+    @abstractmethod
+    def fir_upsample2d(self, x: T, fir: W, factor: int, padding: Padding, gain: float) -> T:
+        """`factor` times the size: zeros after each pixel, `padding`, then convolved with `fir` times `gain`.
+
+        The filter is [n], for both axes, or [n, n]. The result has H·factor + before + after − n + 1 rows.
+
+        Source: `upfirdn2d` (Karras et al. 2020); for the filters, Karras et al. 2021 (StyleGAN3), section 3.
+        """
+
+    @abstractmethod
+    def fir_downsample2d(self, x: T, fir: W, factor: int) -> T:
+        """Convolved with `fir` [n] or [n, n] without padding, then every `factor`-th pixel from the first on."""
 
     @abstractmethod
     def nearest_upsample2d(self, x: T) -> T:
@@ -248,7 +277,32 @@ class Ops(Protocol[T, W]):
             x = self.conv2d(x, kernel, kernel_size // 2)  # [N, O, H, W]
         else:
             x = self.upsample_conv2d(x, kernel, up_fir, kernel_size)  # [N, O, 2H, 2W]
-        if demodulate:
-            energy = self.dense(self.multiply(style, style), self.kernel_energy(kernel))  # [N, O]
-            x = self.scale_channels(x, self.rsqrt(energy, EPSILON))
-        return x
+        return self.scale_channels(x, self.demodulation(kernel, style)) if demodulate else x
+
+    def demodulation(self, kernel: W, style: T) -> T:
+        """Kernel [O, I, k, k] and style [N, I] -> [N, O]: what brings each scaled kernel to a sum of squares of 1."""
+        energy = self.dense(self.multiply(style, style), self.kernel_energy(kernel))  # [N, O]
+        return self.rsqrt(energy, EPSILON)
+
+    def filtered_leaky_relu(
+        self,
+        x: T,
+        up_fir: W,
+        down_fir: W,
+        *,
+        up: int,
+        down: int,
+        padding: Padding,
+        slope: float,
+        gain: float,
+        limit: float | None,
+    ) -> T:
+        """Leaky ReLU with `gain`, then cut to ±limit, at `up` times the sampling rate, so that it does not alias.
+
+        Source: Karras et al. 2021 (StyleGAN3), section 3.2 and appendix B.
+        """
+        # A positive gain may come before the leaky ReLU: there it costs nothing.
+        x = self.fir_upsample2d(x, up_fir, up, padding, gain * up * up)
+        x = self.leaky_relu(x, slope)
+        x = x if limit is None else self.clip(x, limit)
+        return self.fir_downsample2d(x, down_fir, down)

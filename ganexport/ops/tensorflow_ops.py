@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding, fir_taps
 
@@ -35,6 +36,9 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def as_map(self, x: Tensor) -> Tensor:
         return x[:, None, None, :]
 
+    def feature(self, x: Tensor, index: int) -> Tensor:
+        return x[:, index : index + 1]
+
     def truncate(self, w: Tensor, w_avg: Tensor, psi: Tensor) -> Tensor:
         w_avg = _like(w_avg, w)
         return w_avg + psi[:, :, None] * (w - w_avg)[:, None, :]
@@ -51,6 +55,9 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def scale(self, x: Tensor, factor: float) -> Tensor:
         return x * tf.constant(factor, x.dtype)
 
+    def shift(self, x: Tensor, amount: float) -> Tensor:
+        return x + tf.constant(amount, x.dtype)
+
     def rsqrt(self, x: Tensor, floor: float) -> Tensor:
         return tf.math.rsqrt(tf.maximum(x, tf.constant(floor, x.dtype)))
 
@@ -63,11 +70,19 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def tanh(self, x: Tensor) -> Tensor:
         return tf.tanh(x)
 
+    def sine(self, x: Tensor) -> Tensor:
+        return tf.sin((x - tf.round(x)) * tf.constant(2.0 * np.pi, x.dtype))
+
     def clip(self, x: Tensor, limit: float) -> Tensor:
         return tf.clip_by_value(x, -limit, limit)
 
     def constant_map(self, const: Tensor) -> Tensor:
         return tf.transpose(const, [1, 2, 0])[None]
+
+    def ramps(self, right: Tensor, down: Tensor, offset: Tensor, positions: NDArray[np.float64]) -> Tensor:
+        right, down, offset = (v[:, None, None, :] for v in (right, down, offset))  # [N, 1, 1, C]
+        x = tf.constant(positions, right.dtype)[:, None]  # [S, 1]
+        return right * x + (down * x[:, None] + offset)
 
     def scale_channels(self, x: Tensor, s: Tensor) -> Tensor:
         return _like(x, s) * s[:, None, None, :]  # the const map is a float32 weight
@@ -121,6 +136,16 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         x = tf.reshape(x, [-1, 2 * h, 2 * w, channels])
         return self.filter2d(x, fir * 4.0, ((taps + 1) // 2, (taps - 2) // 2))
 
+    def fir_upsample2d(self, x: Tensor, fir: Tensor, factor: int, padding: Padding, gain: float) -> Tensor:
+        h, w, channels = x.shape[1:]
+        x = tf.reshape(x, [-1, h, 1, w, 1, channels])
+        x = tf.pad(x, [[0, 0], [0, 0], [0, factor - 1], [0, 0], [0, factor - 1], [0, 0]])
+        x = tf.reshape(x, [-1, factor * h, factor * w, channels])
+        return _convolved(_pad(x, padding), _like(fir, x)) * tf.constant(gain, x.dtype)
+
+    def fir_downsample2d(self, x: Tensor, fir: Tensor, factor: int) -> Tensor:
+        return _convolved(x, _like(fir, x))[:, ::factor, ::factor, :]
+
     def nearest_upsample2d(self, x: Tensor) -> Tensor:
         h, w, channels = x.shape[1:]
         x = tf.tile(tf.reshape(x, [-1, h, 1, w, 1, channels]), [1, 1, 2, 1, 2, 1])
@@ -150,6 +175,14 @@ def _normalised(x: Tensor, axes: list[int]) -> Tensor:
     """X / √(mean of x² over `axes` + ε)."""
     square = tf.reduce_mean(tf.square(x), axis=axes, keepdims=True)
     return x * tf.math.rsqrt(square + tf.constant(EPSILON, x.dtype))
+
+
+def _convolved(x: Tensor, fir: Tensor) -> Tensor:
+    """Every channel convolved with `fir` [n], in both axes, or [n, n]; no padding."""
+    for one in [fir] if len(fir.shape) == 2 else [fir[:, None], fir[None, :]]:
+        taps = tf.tile(one[::-1, ::-1, None, None], [1, 1, x.shape[-1], 1])
+        x = tf.nn.depthwise_conv2d(x, taps, [1] * 4, "VALID")
+    return x
 
 
 def _pad(x: Tensor, padding: Padding) -> Tensor:

@@ -6,30 +6,20 @@ sums, since TF.js runs a strided `conv2dTranspose` naively (ten times slower in 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.errors import OptionError
+from ganexport.ops import polyphase
 from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
+from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
+from ganexport.ops.tfjs_attributes import Json, Window, shape_json, string_json
 
 __all__ = ["TfjsOps"]
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """Outputs r, r + stride, r + 2·stride, … of a transposed convolution along one axis, as a plain correlation."""
-
-    taps: NDArray[np.int64]  # indices into the kernel, in the order of a correlation
-    before: int  # zeros before the input; negative crops
-    after: int
 
 
 class TfjsOps(Ops[Value, Weight]):
@@ -45,7 +35,7 @@ class TfjsOps(Ops[Value, Weight]):
 
     def input(self, name: str, shape: Shape) -> Value:
         """A float32 input; None in `shape` is the batch."""
-        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": _shape(shape)}}
+        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": shape_json(shape)}}
         self.nodes.append({"name": name, "op": "Placeholder", "attr": attributes})
         value = Value(name, shape)
         self.inputs.append(value)
@@ -65,7 +55,7 @@ class TfjsOps(Ops[Value, Weight]):
             assert np.array_equal(self.weights[name], array), name
             return name
         kind = {"type": "DT_INT32" if array.dtype == np.int32 else "DT_FLOAT"}
-        tensor = {"dtype": kind["type"], "tensorShape": _shape(array.shape)}
+        tensor = {"dtype": kind["type"], "tensorShape": shape_json(array.shape)}
         self.nodes.append({"name": name, "op": "Const", "attr": {"dtype": kind, "value": {"tensor": tensor}}})
         self.weights[name] = array
         return name
@@ -109,6 +99,9 @@ class TfjsOps(Ops[Value, Weight]):
     def as_map(self, x: Value) -> Value:
         return self._reshape(x, x.shape[0], 1, 1, x.shape[1])
 
+    def feature(self, x: Value, index: int) -> Value:
+        return self.node("Slice", [x, self._ints(0, index), self._ints(-1, 1)], (x.shape[0], 1))
+
     def truncate(self, w: Value, w_avg: Weight, psi: Value) -> Value:
         average = self.constant(w_avg.name, w_avg.array)
         offset = self.node("Sub", [w, average], w.shape)
@@ -134,6 +127,9 @@ class TfjsOps(Ops[Value, Weight]):
     def scale(self, x: Value, factor: float) -> Value:
         return self.node("Mul", [x, self._float(factor)], x.shape)
 
+    def shift(self, x: Value, amount: float) -> Value:
+        return self.node("Sub", [x, self._float(-amount)], x.shape)  # an Add might be taken for a bias
+
     def rsqrt(self, x: Value, floor: float) -> Value:
         return self.node("Rsqrt", [self.node("Maximum", [x, self._float(floor)], x.shape)], x.shape)
 
@@ -146,6 +142,11 @@ class TfjsOps(Ops[Value, Weight]):
     def tanh(self, x: Value) -> Value:
         return self.node("Tanh", [x], x.shape)
 
+    def sine(self, x: Value) -> Value:
+        # Brought to ±half a cycle first: graphics processors are exact there only.
+        cycles = self.node("Floor", [self.shift(x, 0.5)], x.shape)
+        return self.node("Sin", [self.scale(self.node("Sub", [x, cycles], x.shape), 2.0 * np.pi)], x.shape)
+
     def clip(self, x: Value, limit: float) -> Value:
         return self.node("ClipByValue", [x, self._float(-limit), self._float(limit)], x.shape)
 
@@ -154,6 +155,16 @@ class TfjsOps(Ops[Value, Weight]):
     def constant_map(self, const: Weight) -> Value:
         array = const.array.transpose(1, 2, 0)[None]
         return Value(self.constant(const.name, array), array.shape)
+
+    def ramps(self, right: Value, down: Value, offset: Value, positions: NDArray[np.float64]) -> Value:
+        size, channels = len(positions), right.shape[1]
+        x = self.constant(f"positions_{size}_x", positions.astype(np.float32)[None, None, :, None])
+        y = self.constant(f"positions_{size}_y", positions.astype(np.float32)[None, :, None, None])
+        right, down, offset = (self._reshape(v, None, 1, 1, channels) for v in (right, down, offset))
+        across = self.node("Mul", [right, x], (None, 1, size, channels))
+        along = self.node("Mul", [down, y], (None, size, 1, channels))
+        along = self.node("AddV2", [along, offset], along.shape)
+        return self.node("AddV2", [across, along], (None, size, size, channels))  # [N, S, S, C]
 
     def scale_channels(self, x: Value, s: Value) -> Value:
         channels = self._reshape(s, None, 1, 1, s.shape[1])
@@ -194,7 +205,7 @@ class TfjsOps(Ops[Value, Weight]):
 
     def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
-        return self._conv("Conv2D", x, weight, _Window.same(kernel.array.shape, padding))
+        return self._conv("Conv2D", x, weight, Window.same(kernel.array.shape, padding))
 
     def conv_transpose2d(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
         h, w = _size(x)
@@ -216,7 +227,7 @@ class TfjsOps(Ops[Value, Weight]):
     def reflect_pad2d(self, x: Value, width: int) -> Value:
         pads = self.constant(f"pads_{width}", np.asarray([[0, 0], [width] * 2, [width] * 2, [0, 0]], np.int32))
         h, w = (size + 2 * width for size in _size(x))
-        return self.node("MirrorPad", [x, pads], (x.shape[0], h, w, x.shape[3]), mode=_string("REFLECT"))
+        return self.node("MirrorPad", [x, pads], (x.shape[0], h, w, x.shape[3]), mode=string_json("REFLECT"))
 
     def filter2d(self, x: Value, fir: Fir, padding: Padding) -> Value:
         before, after = padding
@@ -232,16 +243,22 @@ class TfjsOps(Ops[Value, Weight]):
     def upsample2d(self, x: Value, fir: Fir) -> Value:
         taps = fir.shape[0]
         cut = taps - 1 - (taps + 1) // 2  # from the full result of a transposed convolution, to 2H × 2W
-        phases = [_phase(r, taps, 2, cut, _size(x)[0], _size(x)[0]) for r in range(2)]
+        phases = [phase(r, taps, 2, cut, _size(x)[0], _size(x)[0]) for r in range(2)]
 
-        def part(row: _Phase, column: _Phase) -> Value:
+        def part(row: Phase, column: Phase) -> Value:
             taps_of_phase = fir[np.ix_(row.taps, column.taps)] * 4.0
             return self._depthwise(x, taps_of_phase, (row.before, row.after), (column.before, column.after))
 
-        return self._interleave([[part(row, column) for column in phases] for row in phases])
+        return self.interleave([[part(row, column) for column in phases] for row in phases])
+
+    def fir_upsample2d(self, x: Value, fir: Weight, factor: int, padding: Padding, gain: float) -> Value:
+        return polyphase.fir_upsample2d(self, x, fir, factor, padding, gain)
+
+    def fir_downsample2d(self, x: Value, fir: Weight, factor: int) -> Value:
+        return polyphase.fir_downsample2d(self, x, fir, factor)
 
     def nearest_upsample2d(self, x: Value) -> Value:
-        return self._interleave([[x, x], [x, x]])
+        return self.interleave([[x, x], [x, x]])
 
     def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
         return self.conv_transpose2d(x, summed_kernel(kernel), 2, kernel_size // 2)
@@ -278,25 +295,31 @@ class TfjsOps(Ops[Value, Weight]):
         """Transposed convolution, with up to stride − 1 rows and columns of zeros after it."""
         h, _ = _size(x)
         size = kernel.array.shape[2]
+        if size < stride:
+            raise OptionError(
+                f"TF.js cannot draw a transposed convolution whose kernel ({size}) is smaller than its stride "
+                f"({stride}); leave this target out with --to onnx"
+            )
         rows = -(-((h - 1) * stride + size - 2 * padding) // stride)
-        phases = [_phase(r, size, stride, padding, h, rows) for r in range(stride)]
+        phases = [phase(r, size, stride, padding, h, rows) for r in range(stride)]
 
         def part(i: int, j: int) -> Value:
             row, column = phases[i], phases[j]
             array = kernel.array[:, :, row.taps][:, :, :, column.taps]
             weight = self.constant(f"{kernel.name}.phase{i}{j}", array.transpose(2, 3, 1, 0))
-            window = _Window(array.shape[2:], (row.before, row.after), (column.before, column.after))
+            window = Window(array.shape[2:], (row.before, row.after), (column.before, column.after))
             return self._conv("Conv2D", x, weight, window, channels=array.shape[0])
 
-        return self._interleave([[part(i, j) for j in range(stride)] for i in range(stride)])
+        return self.interleave([[part(i, j) for j in range(stride)] for i in range(stride)])
 
-    def _interleave(self, parts: list[list[Value]]) -> Value:
-        """Parts [N, H, W, C] by row and column phase -> [N, stride·H, stride·W, C]."""
+    def interleave(self, parts: list[list[Value]]) -> Value:
         _, h, w, c = parts[0][0].shape
         assert h is not None and w is not None
-        stride = len(parts)
-        rows = [self._reshape(self._join(row, axis=3), None, h, stride * w, c) for row in parts]  # [N, H, stride·W, C]
-        return self._reshape(self._join(rows, axis=2), None, stride * h, stride * w, c)
+        if (columns := len(parts[0])) > 1:  # [N, H, columns·W, C]
+            parts = [[self._reshape(self._join(row, axis=3), None, h, columns * w, c)] for row in parts]
+        if (rows := len(parts)) == 1:
+            return parts[0][0]
+        return self._reshape(self._join([row for (row,) in parts], axis=2), None, rows * h, columns * w, c)
 
     def _spread(self, x: Value, kernel: Weight) -> Value:
         """Transposed convolution of a 1×1 map: a matrix product."""
@@ -306,73 +329,36 @@ class TfjsOps(Ops[Value, Weight]):
 
     def _depthwise(self, x: Value, taps: Fir, rows: Padding, columns: Padding) -> Value:
         """Every channel correlated with `taps` [fh, fw]."""
+        stem = f"fir_{x.shape[3]}_{taps.shape[0]}x{taps.shape[1]}_" + "_".join(f"{t:.6g}" for t in taps.ravel())
+        return self.correlate_channels(x, stem, taps, rows, columns, (1, 1))
+
+    def correlate_channels(
+        self, x: Value, name: str, taps: Fir, rows: Padding, columns: Padding, strides: tuple[int, int]
+    ) -> Value:
         channels = x.shape[3]
         assert channels is not None
-        stem = f"fir_{channels}_{taps.shape[0]}x{taps.shape[1]}_" + "_".join(f"{t:.6g}" for t in taps.ravel())
         array = np.tile(taps.astype(np.float32)[:, :, None, None], (1, 1, channels, 1))
-        window = _Window(taps.shape, rows, columns)
-        return self._conv("DepthwiseConv2dNative", x, self.constant(stem, array), window, channels=channels)
+        window = Window(taps.shape, rows, columns, strides)
+        return self._conv("DepthwiseConv2dNative", x, self.constant(name, array), window, channels=channels)
 
-    def _conv(self, op: str, x: Value, weight: str, window: _Window, channels: int | None = None) -> Value:
+    def _conv(self, op: str, x: Value, weight: str, window: Window, channels: int | None = None) -> Value:
         h, w = _size(x)
         channels = channels or self.weights[weight].shape[3]
-        shape = (x.shape[0], h + window.more_rows, w + window.more_columns, channels)
+        shape = (x.shape[0], *window.size_after(h, w), channels)
         return self.node(op, [x, weight], shape, **window.attributes())
 
+    def map_size(self, x: Value) -> tuple[int, int]:
+        return _size(x)
+
     def _crop(self, x: Value, first: int, last: int) -> Value:
-        if first == last == 0:
+        return self.crop(x, (first, last), (first, last))
+
+    def crop(self, x: Value, rows: Padding, columns: Padding) -> Value:
+        if not any((*rows, *columns)):
             return x
-        h, w = (size - first - last for size in _size(x))
-        begin, size = self._ints(0, first, first, 0), self._ints(-1, h, w, -1)
+        h, w = (size - sum(cut) for size, cut in zip(_size(x), (rows, columns), strict=True))
+        begin, size = self._ints(0, rows[0], columns[0], 0), self._ints(-1, h, w, -1)
         return self.node("Slice", [x, begin, size], (x.shape[0], h, w, x.shape[3]))
-
-
-@dataclass(frozen=True)
-class _Window:
-    """Size and padding of a convolution with stride 1."""
-
-    size: tuple[int, ...]
-    rows: Padding
-    columns: Padding
-
-    @staticmethod
-    def same(kernel_shape: tuple[int, ...], padding: int) -> _Window:
-        return _Window(kernel_shape[2:], (padding, padding), (padding, padding))
-
-    @property
-    def more_rows(self) -> int:
-        return sum(self.rows) - self.size[0] + 1
-
-    @property
-    def more_columns(self) -> int:
-        return sum(self.columns) - self.size[1] + 1
-
-    def attributes(self) -> dict[str, Json]:
-        explicit = [0, 0, *self.rows, *self.columns, 0, 0]
-        padded = any(explicit)
-        return {
-            "strides": _int_list([1, 1, 1, 1]),
-            "dilations": _int_list([1, 1, 1, 1]),
-            "data_format": _string("NHWC"),
-            "padding": _string("EXPLICIT" if padded else "VALID"),
-            "explicit_paddings": _int_list(explicit if padded else []),
-        }
-
-
-def _phase(r: int, size: int, stride: int, padding: int, length: int, outputs: int) -> _Phase:
-    """Outputs r + stride·m, m < `outputs`, of a transposed convolution with a kernel of `size` taps.
-
-    Output o = stride·i − padding + k gets tap k of input i. So k runs over a, a + stride, … with
-    a = (r + padding) mod stride, and i = m + (r + padding) // stride − t for the t-th of them.
-    """
-    shift, a = divmod(r + padding, stride)
-    taps = np.arange(a, size, stride)[::-1]
-    if not len(taps):
-        raise OptionError(
-            f"TF.js cannot draw a transposed convolution whose kernel ({size}) is smaller than its stride ({stride}); "
-            "leave this target out with --to onnx"
-        )
-    return _Phase(taps, before=len(taps) - 1 - shift, after=outputs + shift - length)
 
 
 def _separate(fir: Fir) -> tuple[Fir, Fir] | None:
@@ -390,15 +376,3 @@ def _size(x: Value) -> tuple[int, int]:
 
 def _broadcast(a: Value, b: Value) -> Shape:
     return tuple(None if None in pair else max(pair) for pair in zip(a.shape, b.shape, strict=True))  # type: ignore[type-var]
-
-
-def _shape(shape: Shape) -> Json:
-    return {"dim": [{"size": "-1" if size is None else str(size)} for size in shape]}
-
-
-def _int_list(values: Sequence[int]) -> Json:
-    return {"list": {"i": [str(v) for v in values]}}
-
-
-def _string(text: str) -> Json:
-    return {"s": base64.b64encode(text.encode()).decode()}

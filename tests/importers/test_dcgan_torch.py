@@ -12,11 +12,11 @@ from safetensors.numpy import save_file
 from support.goldens import golden_arrays, golden_file
 from support.imported import TOLERANCE, draw, relative_error
 from support.torch_files import fold_dcgan
-from support.torch_writer import Named, Object, Saved
+from support.torch_writer import Named, Object, Saved, StorageId
 
 from ganexport.errors import CheckpointError, OptionError
 from ganexport.generator import load
-from ganexport.importers import ImportOptions
+from ganexport.importers import ImportOptions, audit
 
 Arrays = dict[str, np.ndarray]
 
@@ -119,6 +119,17 @@ def test_safetensors_and_npz(tmp_path: Path) -> None:
         assert relative_error(draw(load(tmp_path / name), Z)["image"], expected(state, Z)) <= 1e-5
 
 
+def test_order_is_found_again_by_numbers(tmp_path: Path) -> None:
+    """A safetensors file has its tensors sorted by type and name: norms before kernels, 10 before 2."""
+    state = tutorial(widths=(8, 7, 6, 5, 3))
+    names = {f"main.{n}.": f"{'bn' if n % 3 else 'deconv'}{7 + n // 3}." for n in range(13)}
+    renamed = {names[k[: k.rindex(".") + 1]] + k.rpartition(".")[2]: v for k, v in state.items()}
+    save_file(renamed, tmp_path / "net.safetensors")
+    np.savez(tmp_path / "net.npz", **dict(sorted(renamed.items())))  # type: ignore[arg-type]
+    for name in ("net.safetensors", "net.npz"):
+        assert relative_error(draw(load(tmp_path / name), Z)["image"], expected(state, Z)) <= 1e-5
+
+
 def test_labels_are_told_by_an_option(tmp_path: Path) -> None:
     generator = load(save(tmp_path / "net.pth", STATE), ImportOptions(c_dim=2, image_range=(0.0, 1.0)))
     assert (generator.spec.z_dim, generator.spec.c_dim, generator.spec.image_range) == (4, 2, (0.0, 1.0))
@@ -139,8 +150,14 @@ def test_several_networks_are_listed(tmp_path: Path) -> None:
         load(path, ImportOptions(network="G_C"))
 
 
-def model(state: Arrays, slope: float | None = None, eps: float = 1e-5) -> Object:
-    """The whole model, with strides, eps and activations on record."""
+def model(
+    state: Arrays,
+    slope: float | None = None,
+    eps: float = 1e-5,
+    cls: str = "__main__.Generator",
+    without: tuple[str, ...] = (),
+) -> Object:
+    """The whole model, with strides, eps and activations on record; some kinds of modules can be left out."""
 
     def module(name: str, tensors: Arrays, modules: dict[str, Any], **settings: Any) -> Object:
         parameters = {k: v for k, v in tensors.items() if k in ("weight", "bias")}
@@ -161,8 +178,9 @@ def model(state: Arrays, slope: float | None = None, eps: float = 1e-5) -> Objec
             plain = {"kernel_size": (4, 4), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
             layers[str(n)] = module(f"{nn}.conv.ConvTranspose2d", own, {}, **window, **plain)
     layers["99"] = module(f"{nn}.activation.Tanh", {}, {})
+    layers = {n: layer for n, layer in layers.items() if layer.cls.name not in without}
     main = module(f"{nn}.container.Sequential", {}, layers)
-    return module("__main__.Generator", {}, {"main": main})
+    return module(cls, {}, {"main": main}) if cls else main
 
 
 def test_whole_models_use_their_record(tmp_path: Path) -> None:
@@ -174,6 +192,32 @@ def test_whole_models_use_their_record(tmp_path: Path) -> None:
     leaky = load(save(tmp_path / "net.pth", model(STATE, slope=0.1)))
     assert [layer.activation for layer in leaky.spec.layers] == ["leaky_relu", "leaky_relu", "tanh"]  # type: ignore[attr-defined]
     assert leaky.spec.layers[0].slope == 0.1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("how", ["zip_file", "legacy_file"])
+@pytest.mark.parametrize("cls", ["models.Generator", "gan.nets.dcgan.netG", "Größe.Netz"])
+def test_classes_may_be_the_authors_own(cls: str, how: str, tmp_path: Path) -> None:
+    generator = load(save(tmp_path / "net.pth", {"epoch": 3, "netG": model(STATE, cls=cls)}, how))
+    assert relative_error(draw(generator, Z)["image"], expected(STATE, Z)) <= 1e-5
+
+
+def test_old_files_hold_the_source_of_classes(tmp_path: Path) -> None:
+    """As PyTorch before 1.6 wrote a class when it first met it: with a file name and the source, which stay unread."""
+    whole = model(STATE, cls="models.Generator")
+    source = StorageId(("module", whole.cls, "/home/someone/models.py", "import os; os.system('false')"))
+    generator = load(save(tmp_path / "net.pth", Object(source, whole.state), "legacy_file"))  # type: ignore[arg-type]
+    assert relative_error(draw(generator, Z)["image"], expected(STATE, Z)) <= 1e-5
+    assert audit(tmp_path / "net.pth")["ignored"] == {"Python source of a network module": 1}
+
+
+@pytest.mark.parametrize(("without", "layer"), [(("ReLU",), 0), (("Tanh",), 2), (("ReLU", "Tanh"), 0)])
+def test_activations_that_leave_no_record_are_not_guessed(without: tuple[str, ...], layer: int, tmp_path: Path) -> None:
+    whole = model(STATE, cls="models.Generator", without=without)
+    with pytest.raises(CheckpointError, match=rf"after layer {layer}: .* a plain state_dict of it may be read"):
+        load(save(tmp_path / "net.pth", whole))
+    chain = load(save(tmp_path / "chain.pth", model(STATE, cls="", without=without)))
+    wanted = ["linear" if kind in without else kind.lower() for kind in ("ReLU", "ReLU", "Tanh")]
+    assert [step.activation for step in chain.spec.layers] == wanted  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

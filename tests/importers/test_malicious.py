@@ -133,6 +133,7 @@ def tarred() -> bytes:
 
 
 P = pickle.dumps
+OWN_MODULE = b"(imodels\nGenerator\n}V_modules\n}sb"
 TENSOR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 LAUGHS = b"\x80\x04]\x94" + b"".join(b"]\x94(" + b"h" + bytes([i]) + b"h" + bytes([i]) + b"e" for i in range(60)) + b"."
 TUPLES = b"\x80\x04N\x94" + b"".join(b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86\x94" for i in range(60))
@@ -150,6 +151,14 @@ KINDS: dict[str, Callable[[Path], bytes]] = {
     "name under an allowed prefix": lambda c: g("torch.nn.modules.container", "Sequential.forward") + b"(tR.",
     "class called": lambda c: g("torch.nn.modules.container", "Sequential") + b"(tR.",
     "__main__ function called": lambda c: g("__main__", "run") + b"(tR.",
+    "own class called": lambda c: g("models", "Generator") + b"(tR.",
+    "own class with arguments": lambda c: b"(Vx\nimodels\nGenerator\n}V_modules\n}sb.",
+    "own class that is no module": lambda c: torch_zip({"cfg": Object(Named("config", "Config"), {"a": 1})}),
+    "own class without a state": lambda c: b"(imodels\nGenerator\n.",
+    "own class, one no module": lambda c: b"(" + OWN_MODULE + b"(imodels\nGenerator\n}Vx\nI1\nsbl.",
+    "own class that is only named": lambda c: g("models", "Generator") + b".",
+    "own function as a factory": lambda c: g("collections", "defaultdict") + b"(" + g("models", "make") + b"tR.",
+    "library's class as one's own": lambda c: OWN_MODULE.replace(b"models\nGenerator", b"os\nsystem") + b".",
     "importlib": lambda c: g("importlib", "import_module") + b"(Vos\ntR.",
     "runpy": lambda c: g("runpy", "run_path") + f"(V{c}\ntR.".encode(),
     "partial": lambda c: g("functools", "partial") + b"(" + g("os", "system") + b"Vtrue\ntR.",
@@ -314,6 +323,18 @@ def test_a_refused_name_is_in_the_message_and_in_the_audit(folder: Path) -> None
     assert facts["refused"] == {"builtins.getattr": 1, "os.path": 1}
     assert "calls something" in facts["problem"]
     assert not (folder / CANARY).exists()
+
+
+def test_an_own_class_passes_as_a_module_only(folder: Path) -> None:
+    path = folder / "model.pkl"
+    path.write_bytes(OWN_MODULE + b".")
+    assert audit(path)["refused"] == {}
+    with pytest.raises(CheckpointError, match=r"holds no generator .* with a Generator"):
+        load(path)
+    path.write_bytes(KINDS["own class that is no module"](folder / CANARY))
+    assert audit(path)["refused"] == {"config.Config": 1}
+    with pytest.raises(CheckpointError, match=r"names config\.Config, .*torch\.save\(model\.state_dict\(\), path\)"):
+        load(path)
 
 
 def test_names_cannot_write_to_the_terminal(folder: Path) -> None:

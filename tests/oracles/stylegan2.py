@@ -4,7 +4,7 @@ This is the independent witness: it shares no code with the package, takes no sh
 inserted, filter taps are really looped over) and reads top to bottom. It works on canonical tensors, with all
 gains and learning-rate multipliers folded in:
 
-    mapping.embed.weight [w_dim, c_dim], .bias [w_dim]     only with labels
+    mapping.embed.weight [w_dim, c_dim], .bias [w_dim]     only with labels; no bias where the norm is a joint one
     mapping.fc{i}.weight [out, in], .bias [out]
     mapping.w_avg [w_dim]
     synthesis.b4.const [C, 4, 4]
@@ -66,11 +66,16 @@ def mapping(weights, z, c=None, *, truncation_psi=1.0, truncation_cutoff=None):
         truncation_psi: 1 leaves w as it is, 0 gives w_avg.
         truncation_cutoff: truncate only the first so many ws; None truncates them all.
     """
-    x = second_moment_norm(np.asarray(z, np.float64))  # [N, z_dim]
+    x = np.asarray(z, np.float64)  # [N, z_dim]
     assert ("mapping.embed.weight" in weights) == (c is not None), "labels go with an embedding"
-    if c is not None:
+    if c is None:
+        x = second_moment_norm(x)
+    elif "mapping.embed.bias" in weights:
         y = dense(np.asarray(c, np.float64), weights, "mapping.embed")  # [N, w_dim]
-        x = np.concatenate([x, second_moment_norm(y)], axis=1)  # [N, z_dim + w_dim]
+        x = np.concatenate([second_moment_norm(x), second_moment_norm(y)], axis=1)  # [N, z_dim + w_dim]
+    else:  # the first StyleGAN2: a table of embeddings, and one norm over both
+        y = np.asarray(c, np.float64) @ np.asarray(weights["mapping.embed.weight"], np.float64).T
+        x = second_moment_norm(np.concatenate([x, y], axis=1))  # [N, z_dim + w_dim]
     for i in range(count(weights, r"mapping\.fc\d+\.weight")):
         x = leaky_relu(dense(x, weights, f"mapping.fc{i}"))  # [N, w_dim]
 

@@ -121,50 +121,6 @@ def oracle_pixels(image: np.ndarray) -> np.ndarray:
     return np.clip(image * 127.5 + 128, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
-def from_oracle_tensors(settings: Mapping[str, Any], weights: Arrays, resolution: int) -> Generator:
-    """A StyleGAN2 generator of canonical tensors and the oracle's settings, as read out of a golden."""
-    resolutions = [4 << i for i in range(resolution.bit_length() - 2)]
-    embed = weights.get("mapping.embed.weight", np.zeros((0, 0)))
-    layers = sum(f"mapping.fc{i}.weight" in weights for i in range(64))
-    spec = stylegan2.Spec(
-        resolution=resolution,
-        image_channels=len(weights[f"synthesis.b{resolution}.torgb.bias"]),
-        z_dim=weights["mapping.fc0.weight"].shape[1] - embed.shape[0],
-        c_dim=embed.shape[1],
-        embed_dim=embed.shape[0],
-        w_dim=len(weights["mapping.w_avg"]),
-        channels=tuple(len(weights[f"synthesis.b{r}.conv1.bias"]) for r in resolutions),
-        output=settings["architecture"],
-        mapping_layers=layers,
-        mapping_width=len(weights["mapping.fc0.bias"]),
-        resample_filter=settings["resample_filter"],
-        noise="synthesis.b4.conv1.noise_const" in weights,
-        conv_clamp=settings["conv_clamp"],
-    )
-    return make_generator(spec, weights)
-
-
-def from_oracle_dcgan(settings: Mapping[str, Any], weights: Arrays) -> Generator:
-    """A DCGAN generator of the oracle's tensors and settings."""
-    layers = []
-    tensors = {}
-    size = 1
-    for i, (stride, padding, activation) in enumerate(settings["layers"]):
-        kernel = weights[f"layers.{i}.weight"]  # [I, O, k, k]
-        window = {"kernel": kernel.shape[2], "stride": stride, "padding": padding}
-        layers.append({"channels": kernel.shape[1], "activation": activation, **window})
-        tensors[f"synthesis.layer{i}.weight"] = _swap(kernel)
-        tensors[f"synthesis.layer{i}.bias"] = weights[f"layers.{i}.bias"]
-        size = (size - 1) * stride + kernel.shape[2] - 2 * padding
-    spec = dcgan.Spec(
-        resolution=size,
-        image_channels=layers[-1]["channels"],
-        z_dim=weights["layers.0.weight"].shape[0],
-        layers=tuple(layers),
-    )
-    return make_generator(spec, tensors)
-
-
 def oracle_name(name: str) -> str:
     """`synthesis.layer0.weight` as the oracle calls it: `layers.0.weight`."""
     return name.replace("synthesis.layer", "layers.")

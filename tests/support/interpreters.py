@@ -10,6 +10,7 @@ from support.replays import export_to
 
 from ganexport.architectures import mapping, synthesis
 from ganexport.generator import Generator
+from ganexport.manifest import NoiseMode
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.ops.protocol import Ops
 from ganexport.runtimes import RUNTIMES
@@ -30,7 +31,7 @@ def assert_close(got: Arrays, expected: Arrays, tolerance: float) -> None:
     assert max(errors.values()) <= tolerance, errors
 
 
-def random_cases(spec: GeneratorSpec) -> list[Arrays]:
+def random_cases(spec: GeneratorSpec, noise_scale: tuple[float, ...] = (1.0, 0.0, 0.5)) -> list[Arrays]:
     """Feeds at batch 3 and at batch 1: another psi for every w, noise in some pictures and not in others."""
     random = np.random.default_rng(5)
     cases = []
@@ -41,7 +42,7 @@ def random_cases(spec: GeneratorSpec) -> list[Arrays]:
         if spec.has_w_space:
             feeds["truncation_psi"] = random.uniform(-0.5, 1.5, (batch, spec.num_ws))
         if getattr(spec, "noise", False):
-            feeds["noise_scale"] = np.asarray([1.0, 0.0, 0.5])[:batch]
+            feeds["noise_scale"] = np.asarray(noise_scale)[:batch]
         cases.append({name: array.astype(np.float32) for name, array in feeds.items()})
     return cases
 
@@ -77,7 +78,9 @@ def run_tensorflow(generator: Generator, cases: Sequence[Arrays]) -> list[Arrays
     return results
 
 
-def run_onnxruntime(folder: Path, generator: Generator, cases: Sequence[Arrays]) -> list[Arrays]:
+def run_onnxruntime(
+    folder: Path, generator: Generator, cases: Sequence[Arrays], noise: NoiseMode = "const"
+) -> list[Arrays]:
     """The exported mapping and synthesis in ONNX Runtime."""
-    graphs = export_to(folder, generator, "onnx").model_copy(update={"generator": None})
+    graphs = export_to(folder, generator, "onnx", noise).model_copy(update={"generator": None})
     return RUNTIMES["onnxruntime-cpu"]().replay(folder, graphs, cases)

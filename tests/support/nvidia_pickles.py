@@ -192,6 +192,18 @@ def _numpy_scalar(dtype: _NumpyDtype, data: bytes) -> Any:
     return np.frombuffer(data, dtype.code)[0].item()
 
 
+class _NumpyArray(np.ndarray):
+    """Stands for an array, whose own `__setstate__` fills it; only numbers, by `_NumpyDtype`."""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        version, shape, dtype, fortran, data = state
+        super().__setstate__((version, shape, np.dtype(dtype.code), fortran, data))
+
+
+def _reconstruct(*_: Any) -> np.ndarray:
+    return _NumpyArray(0)
+
+
 def _encode(text: str, encoding: str) -> bytes:
     # How protocol 2 writes bytes.
     if encoding != "latin1":
@@ -210,6 +222,9 @@ class _NvidiaUnpickler(InertUnpickler):
         "torch.storage._load_from_bytes": _load_storage,
         "dnnlib.util.EasyDict": _EasyDict,
         "numpy.dtype": _NumpyDtype,
+        "numpy.ndarray": _NumpyArray,
+        "numpy.core.multiarray._reconstruct": _reconstruct,
+        "numpy._core.multiarray._reconstruct": _reconstruct,
         "numpy.core.multiarray.scalar": _numpy_scalar,
         "numpy._core.multiarray.scalar": _numpy_scalar,
         "builtins.set": set,

@@ -11,25 +11,29 @@ from support.generators import Arrays
 
 from ganexport.exporters import EXPORTERS, ExportOptions
 from ganexport.generator import Generator
-from ganexport.manifest import Graphs, TargetName
+from ganexport.manifest import Graphs, NoiseMode, TargetName
 from ganexport.runtimes.tfjs import RUNNER, node_program
 
 Feeds = Mapping[str, np.ndarray]
 
 
-def export_to(folder: Path, generator: Generator, target: TargetName) -> Graphs:
+def export_to(folder: Path, generator: Generator, target: TargetName, noise: NoiseMode = "const") -> Graphs:
     """The graphs of a generator, noise kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    return EXPORTERS[target](generator, folder, ExportOptions())
+    return EXPORTERS[target](generator, folder, ExportOptions(noise=noise))
 
 
 def replay_tfjs(
-    folder: Path, backend: str, generators: Mapping[str, Generator], cases: Mapping[str, Sequence[Feeds]]
+    folder: Path,
+    backend: str,
+    generators: Mapping[str, Generator],
+    cases: Mapping[str, Sequence[Feeds]],
+    noise: NoiseMode = "const",
 ) -> dict[str, list[Arrays]]:
     """Outputs of each generator's cases in TF.js on Node; maps come back as [N, C, H, W]."""
     runs, inputs = [], {}
     for key, generator in generators.items():
-        graphs = export_to(folder / key, generator, "tfjs")
+        graphs = export_to(folder / key, generator, "tfjs", noise)
         for i, feeds in enumerate(cases[key]):
             inputs |= {f"{key}|{i}|{name}": np.ascontiguousarray(array) for name, array in feeds.items()}
             for graph in (graphs.mapping, *graphs.synthesis):

@@ -1,0 +1,186 @@
+"""Every published network of which there is a golden: imported, and drawn in every runtime as its own program drew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.generators import Arrays
+from support.goldens import GOLDENS, golden_arrays, golden_file
+from support.interpreters import assert_close, run_numpy, run_onnxruntime, run_tensorflow
+from support.replays import replay_tfjs
+
+from ganexport.generator import Generator, load
+from ganexport.latents import psi_by_layer
+from ganexport.manifest import NoiseMode
+from ganexport.spec import GeneratorSpec
+
+TOLERANCE = 1e-4
+"""Of the greatest recorded value, for every file: also those in half precision, whose golden has the same weights."""
+
+SAME_GOLDEN = {
+    f"dcgan64_{how}.pth": "dcgan64" for how in ("zip", "legacy", "half", "bf16", "ddp_plaindict", "nested", "fullmodel")
+}
+NO_GOLDEN = {"torch_views.pt", "torch_views_legacy.pt"}
+OTHER_KEYS = {"seeds", "z", "c", "num_ws", "latent_avg", "noise", "transform"}
+"""What a golden says beside what was drawn."""
+
+FILES = (
+    *SAME_GOLDEN,
+    "lucid_64.pt",
+    "real/dcgan-faces64.tar",
+    "rosinality_8.pt",
+    "sg2ada_32.pkl",
+    "sg2ada_32_cond10.pkl",
+    "sg2ada_32_grey_3tap.pkl",
+    "sg2ada_32_nonoise.pkl",
+    "sg2ada_32_orig.pkl",
+    "sg2ada_32_proto2.pkl",
+    "sg2ada_32_resnet.pkl",
+    "sg3_cfg_stylegan2_32.pkl",
+    "sg3r_32.pkl",
+    "sg3t_32.pkl",
+    "sg3t_32_cond5.pkl",
+    "tf_pggan_32.pkl",
+    "tf_pggan_32_unfused.pkl",
+    "tf_sg1_128_fused.pkl",
+    "tf_sg1_32.pkl",
+    "tf_sg1_32_label.pkl",
+    "tf_sg2_32.pkl",
+    "tf_sg2_32_resnet.pkl",
+)
+
+DRAWN = re.compile(
+    r"(?P<what>ws|img|w)(?:_psi(?P<psi>[\d.]+))?(?:_cut(?P<cutoff>None|\d+))?(?:_(?P<noise>const|none))?"
+)
+
+Case = tuple[Arrays, Arrays]
+"""Feeds, and what was recorded, by name."""
+
+
+def noise_of(file: str) -> NoiseMode:
+    return "input" if file == "lucid_64.pt" else "const"
+
+
+@cache
+def generator_of(file: str) -> Generator:
+    return load(golden_file(file))
+
+
+def golden_of(file: str) -> Arrays:
+    return golden_arrays(SAME_GOLDEN.get(file, file.rpartition(".")[0]))
+
+
+@cache
+def cases_of(file: str) -> list[Case]:
+    """Each recorded setting twice: at batch 3, and the first picture alone."""
+    golden, spec = golden_of(file), generator_of(file).spec
+    settings: dict[tuple[float, int | None, bool], Arrays] = {}
+    for key, array in golden.items():
+        if (match := DRAWN.fullmatch(key)) is None:
+            assert key in OTHER_KEYS or key == "img_transformed", key
+            continue
+        cutoff = None if match["cutoff"] in (None, "None") else int(match["cutoff"])
+        silent = match["noise"] == "none"
+        recorded = settings.setdefault((float(match["psi"] or 1), cutoff, silent), {})
+        name = "image" if match["what"] == "img" else "ws"
+        recorded[name] = np.repeat(array[:, None], spec.num_ws, 1) if match["what"] == "w" else array
+    cases: list[Case] = []
+    for (psi, cutoff, silent), recorded in settings.items():
+        feeds = feeds_of(golden, spec, psi, cutoff, silent)
+        cases += [(rows_of(feeds, rows), rows_of(recorded, rows)) for rows in (np.arange(3) % len(feeds["z"]), [0])]
+    if "img_transformed" in golden:
+        feeds = rows_of(feeds_of(golden, spec, 1.0, None, False), [0])
+        cases.append(
+            (feeds | {"transform": golden["transform"][None].astype(np.float32)}, {"image": golden["img_transformed"]})
+        )
+    return cases
+
+
+def rows_of(arrays: Arrays, rows: Any) -> Arrays:
+    return {name: array[rows] for name, array in arrays.items()}
+
+
+def feeds_of(golden: Arrays, spec: GeneratorSpec, psi: float, cutoff: int | None, silent: bool) -> Arrays:
+    count = len(golden["z"])
+    feeds = {"z": golden["z"].reshape(count, -1)}
+    if spec.c_dim:
+        feeds["c"] = golden["c"]
+    if spec.has_w_space:
+        feeds["truncation_psi"] = np.tile(psi_by_layer(psi, spec.num_ws, cutoff), (count, 1))
+    if "noise" in golden:
+        feeds["noise"] = golden["noise"]
+    elif getattr(spec, "noise", False):
+        feeds["noise_scale"] = np.full(count, 0.0 if silent else 1.0)
+    if "transform" in golden:
+        feeds["transform"] = np.tile(np.eye(3), (count, 1, 1))
+    return {name: array.astype(np.float32) for name, array in feeds.items()}
+
+
+def check(file: str, got: list[Arrays]) -> None:
+    for outputs, (_, recorded) in zip(got, cases_of(file), strict=True):
+        assert_close(outputs, recorded, TOLERANCE)
+
+
+def feeds(file: str) -> list[Arrays]:
+    return [fed for fed, _ in cases_of(file)]
+
+
+def test_every_golden_is_drawn() -> None:
+    golden_file("dcgan64.golden.npz")
+    found = {
+        p.relative_to(GOLDENS).as_posix() for p in GOLDENS.rglob("*") if p.suffix in (".pkl", ".pt", ".pth", ".tar")
+    }
+    assert found - NO_GOLDEN == set(FILES)
+    goldens = {p.relative_to(GOLDENS).as_posix() for p in GOLDENS.rglob("*.golden.npz")}
+    assert goldens == {f"{SAME_GOLDEN.get(file, file.rpartition('.')[0])}.golden.npz" for file in FILES}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_all_that_was_recorded_is_compared(file: str) -> None:
+    golden = golden_of(file)
+    pictures = [key for key in golden if key.startswith("img")]
+    assert sum("image" in recorded for _, recorded in cases_of(file)) == sum(
+        2 - (k == "img_transformed") for k in pictures
+    )
+    assert {len(fed["z"]) for fed in feeds(file)} == {1, 3}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_numpy(file: str) -> None:
+    check(file, run_numpy(generator_of(file), feeds(file)))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_onnxruntime(file: str, tmp_path: Path) -> None:
+    check(file, run_onnxruntime(tmp_path, generator_of(file), feeds(file), noise_of(file)))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_tensorflow(file: str) -> None:
+    check(file, run_tensorflow(generator_of(file), feeds(file)))
+
+
+@pytest.fixture(scope="module")
+def tfjs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], list[Arrays]]]:
+    """What a backend draws of a file; all files of one kind in one Node."""
+
+    @cache
+    def all_of(backend: str, noise: NoiseMode) -> dict[str, list[Arrays]]:
+        files = [file for file in FILES if noise_of(file) == noise]
+        nets = {file.replace("/", "-"): generator_of(file) for file in files}
+        cases = {file.replace("/", "-"): feeds(file) for file in files}
+        return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, cases, noise)
+
+    yield lambda backend, file: all_of(backend, noise_of(file))[file.replace("/", "-")]
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("backend", ["wasm", "cpu"])
+def test_tfjs(backend: str, file: str, tfjs: Callable[[str, str], list[Arrays]]) -> None:
+    check(file, tfjs(backend, file))
