@@ -77,8 +77,8 @@ def golden_of(file: str) -> Arrays:
 
 
 @cache
-def cases_of(file: str) -> list[Case]:
-    """Each recorded setting twice: at batch 3, and the first picture alone."""
+def settings_of(file: str) -> list[Case]:
+    """Each recorded psi, cutoff and noise at the recorded batch; a StyleGAN3's transformed picture last."""
     golden, spec = golden_of(file), generator_of(file).spec
     settings: dict[tuple[float, int | None, bool], Arrays] = {}
     for key, array in golden.items():
@@ -86,20 +86,39 @@ def cases_of(file: str) -> list[Case]:
             assert key in OTHER_KEYS or key == "img_transformed", key
             continue
         cutoff = None if match["cutoff"] in (None, "None") else int(match["cutoff"])
-        silent = match["noise"] == "none"
-        recorded = settings.setdefault((float(match["psi"] or 1), cutoff, silent), {})
+        recorded = settings.setdefault((float(match["psi"] or 1), cutoff, match["noise"] == "none"), {})
         name = "image" if match["what"] == "img" else "ws"
         recorded[name] = np.repeat(array[:, None], spec.num_ws, 1) if match["what"] == "w" else array
-    cases: list[Case] = []
-    for (psi, cutoff, silent), recorded in settings.items():
-        feeds = feeds_of(golden, spec, psi, cutoff, silent)
-        cases += [(rows_of(feeds, rows), rows_of(recorded, rows)) for rows in (np.arange(3) % len(feeds["z"]), [0])]
+    cases = [(feeds_of(golden, spec, *setting), recorded) for setting, recorded in settings.items()]
     if "img_transformed" in golden:
-        feeds = rows_of(feeds_of(golden, spec, 1.0, None, False), [0])
-        cases.append(
-            (feeds | {"transform": golden["transform"][None].astype(np.float32)}, {"image": golden["img_transformed"]})
-        )
+        turned = {"transform": golden["transform"][None].astype(np.float32)}
+        cases.append((rows_of(cases[0][0], [0]) | turned, {"image": golden["img_transformed"]}))
     return cases
+
+
+@cache
+def cases_of(file: str) -> list[Case]:
+    """Each setting twice: at batch 3, and the first picture alone."""
+    batches = [np.arange(3), np.arange(1)]
+    cases = [(fed, drawn, rows % len(fed["z"])) for fed, drawn in settings_of(file) for rows in batches]
+    return [(rows_of(fed, rows), rows_of(drawn, rows)) for fed, drawn, rows in cases]
+
+
+@cache
+def mixed_cases_of(file: str) -> list[Case]:
+    """Batches of 3 with another setting in each picture, and one picture alone: fewer, where a runtime is slow."""
+    settings = settings_of(file)
+    common = set.intersection(*(set(drawn) for _, drawn in settings))
+    filled = [settings[i % len(settings)] for i in range(-(-len(settings) // 3) * 3)]
+    pictures = [(i % len(fed["z"]), fed, drawn) for i, (fed, drawn) in enumerate(filled)]
+    threes = [pictures[i : i + 3] for i in range(0, len(pictures), 3)]
+    return [
+        (
+            {name: np.stack([fed[name][row] for row, fed, _ in batch]) for name in batch[0][1]},
+            {name: np.stack([drawn[name][row] for row, _, drawn in batch]) for name in common},
+        )
+        for batch in (*threes, pictures[-1:])
+    ]
 
 
 def rows_of(arrays: Arrays, rows: Any) -> Arrays:
@@ -122,13 +141,13 @@ def feeds_of(golden: Arrays, spec: GeneratorSpec, psi: float, cutoff: int | None
     return {name: array.astype(np.float32) for name, array in feeds.items()}
 
 
-def check(file: str, got: list[Arrays]) -> None:
-    for outputs, (_, recorded) in zip(got, cases_of(file), strict=True):
+def check(got: list[Arrays], cases: list[Case]) -> None:
+    for outputs, (_, recorded) in zip(got, cases, strict=True):
         assert_close(outputs, recorded, TOLERANCE)
 
 
-def feeds(file: str) -> list[Arrays]:
-    return [fed for fed, _ in cases_of(file)]
+def feeds(cases: list[Case]) -> list[Arrays]:
+    return [fed for fed, _ in cases]
 
 
 def test_every_golden_is_drawn() -> None:
@@ -143,44 +162,55 @@ def test_every_golden_is_drawn() -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_all_that_was_recorded_is_compared(file: str) -> None:
-    golden = golden_of(file)
-    pictures = [key for key in golden if key.startswith("img")]
-    assert sum("image" in recorded for _, recorded in cases_of(file)) == sum(
-        2 - (k == "img_transformed") for k in pictures
-    )
-    assert {len(fed["z"]) for fed in feeds(file)} == {1, 3}
+    pictures = [array for key, array in golden_of(file).items() if key.startswith("img")]
+    compared = [drawn["image"] for _, drawn in settings_of(file) if "image" in drawn]
+    assert sorted(map(np.sum, compared)) == sorted(map(np.sum, pictures))
+    for cases in (cases_of(file), mixed_cases_of(file)):
+        assert {len(fed["z"]) for fed in feeds(cases)} == {1, 3}
+        assert sum(len(fed["z"]) for fed in feeds(cases)) > len(pictures)
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_numpy(file: str) -> None:
-    check(file, run_numpy(generator_of(file), feeds(file)))
+    cases = mixed_cases_of(file)
+    check(run_numpy(generator_of(file), feeds(cases)), cases)
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_onnxruntime(file: str, tmp_path: Path) -> None:
-    check(file, run_onnxruntime(tmp_path, generator_of(file), feeds(file), noise_of(file)))
+    cases = cases_of(file)
+    check(run_onnxruntime(tmp_path, generator_of(file), feeds(cases), noise_of(file)), cases)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
 def test_tensorflow(file: str) -> None:
-    check(file, run_tensorflow(generator_of(file), feeds(file)))
+    cases = mixed_cases_of(file)
+    check(run_tensorflow(generator_of(file), feeds(cases)), cases)
+
+
+TFJS_CASES = {"wasm": cases_of, "cpu": mixed_cases_of}
 
 
 @pytest.fixture(scope="module")
 def tfjs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], list[Arrays]]]:
-    """What a backend draws of a file; all files of one kind in one Node."""
+    """What a backend draws of a file; all files of one kind in one Node, and each network once."""
 
     @cache
     def all_of(backend: str, noise: NoiseMode) -> dict[str, list[Arrays]]:
-        files = [file for file in FILES if noise_of(file) == noise]
-        nets = {file.replace("/", "-"): generator_of(file) for file in files}
-        cases = {file.replace("/", "-"): feeds(file) for file in files}
+        of_network = {hash_of(file): file for file in FILES if noise_of(file) == noise}
+        nets = {key: generator_of(file) for key, file in of_network.items()}
+        cases = {key: feeds(TFJS_CASES[backend](file)) for key, file in of_network.items()}
         return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, cases, noise)
 
-    yield lambda backend, file: all_of(backend, noise_of(file))[file.replace("/", "-")]
+    yield lambda backend, file: all_of(backend, noise_of(file))[hash_of(file)]
+
+
+def hash_of(file: str) -> str:
+    return generator_of(file).provenance.weights_sha256
 
 
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("backend", ["wasm", "cpu"])
+@pytest.mark.parametrize("backend", TFJS_CASES)
 def test_tfjs(backend: str, file: str, tfjs: Callable[[str, str], list[Arrays]]) -> None:
-    check(file, tfjs(backend, file))
+    check(tfjs(backend, file), TFJS_CASES[backend](file))
