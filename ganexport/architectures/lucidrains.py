@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from ganexport.architectures._attention import attended, attention_shapes
 from ganexport.ops.protocol import Ops, fir_taps
 from ganexport.spec import GeneratorSpec
 
@@ -33,6 +34,7 @@ class Spec(GeneratorSpec):
         mapping_layers: Dense layers of the mapping network, each as wide as w.
         const: Whether the first features are constant; else they are made of the mean of all w.
         blur: Whether the picture is blurred wherever it is up-sampled.
+        attention: Sizes of the blocks before which features pass a layer of attention.
         noise: Whether layers add noise, which always they do.
     """
 
@@ -42,6 +44,7 @@ class Spec(GeneratorSpec):
     mapping_layers: int = Field(default=8, ge=1, le=64)
     const: bool = True
     blur: bool = True
+    attention: tuple[int, ...] = ()
     noise: Literal[True] = True
     noise_distribution: Literal["normal", "uniform"] = "uniform"
     image_range: tuple[float, float] = (0.0, 1.0)
@@ -64,6 +67,8 @@ class Spec(GeneratorSpec):
             raise ValueError(f"channels must be positive, found {self.channels}")
         if self.num_ws != len(self.channels):
             raise ValueError(f"num_ws must be {len(self.channels)}, one a block, found {self.num_ws}")
+        if list(self.attention) != [size for size in resolutions(self) if size in self.attention]:
+            raise ValueError(f"attention must be rising sizes of blocks, found {self.attention}")
         if self.c_dim:
             raise ValueError(f"this family has no classes, found c_dim {self.c_dim}")
         return self
@@ -94,8 +99,10 @@ def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
         shapes[f"{name}.weight"] = (out, into, size, size)
 
     for i, resolution in enumerate(resolutions(spec)):
-        block, out = f"synthesis.b{resolution}", spec.channels[i]
-        for layer, into in (("conv0", spec.channels[max(i - 1, 0)]), ("conv1", out)):
+        block, out, before = f"synthesis.b{resolution}", spec.channels[i], spec.channels[max(i - 1, 0)]
+        if resolution in spec.attention:
+            shapes |= attention_shapes(block, before)
+        for layer, into in (("conv0", before), ("conv1", out)):
             styled(f"{block}.{layer}", out, into, 3)
             shapes[f"{block}.{layer}.noise_strength"] = (out,)
             shapes[f"{block}.{layer}.bias"] = (out,)
@@ -137,6 +144,8 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapp
     x, rgb = _first_features(ops, weights, spec, inputs["ws"]), None
     for i, resolution in enumerate(resolutions(spec)):
         w, block = ops.select_w(inputs["ws"], i), f"synthesis.b{resolution}"
+        if resolution in spec.attention:
+            x = attended(ops, weights, block, x)
         if i > 0:
             x = ops.bilinear_upsample2d(x)  # [N, C, 2H, 2W]
         for layer in (f"{block}.conv0", f"{block}.conv1"):

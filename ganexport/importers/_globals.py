@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,13 @@ TORCH_DTYPES = {
 
 MODULE_CLASSES = re.compile(r"(torch\.nn\.(modules|parallel|utils)\.[\w.]+|torch\.optim\.[\w.]+|__main__)\.\w+")
 """Classes whose instances are read as recorded attributes: PyTorch's own modules, and those of a training script."""
+
+OWN_CLASS = re.compile(r"(?!_)[^\W\d]\w*(\.[^\W\d]\w*)*\.[^\W\d]\w*")
+"""A class in a program of the author's own, as `models.Generator`. It passes if it turns out to be a module's: there
+are instances of it, made without arguments, and each is recorded with the modules within it."""
+
+LIBRARIES = {*sys.stdlib_module_names, "commands", "copy_reg", "dnnlib", "numpy", "pip", "tensorflow", "torch"}
+"""Where no class is the author's own."""
 
 CLASSES = {
     "argparse.Namespace",
@@ -93,6 +101,7 @@ class InertWorld:
     ) -> None:
         self.audit, self.budget, self.lenient = audit, budget, lenient
         self._load_bytes, self._storage_of = load_bytes, storage_of
+        self._own: dict[str, list[Stub]] = {}  # instances of the author's own classes, to be looked at in the end
 
     def find(self, module: str, name: str) -> Global:
         """The stand-in of a global.
@@ -104,21 +113,36 @@ class InertWorld:
         known = full in CALLS or full in CLASSES or full in BARE or MODULE_CLASSES.fullmatch(full)
         key = shown(full)
         self.audit.globals[key] = self.audit.globals.get(key, 0) + 1
-        if not known or ("." in name):
-            self.audit.refused[key] = self.audit.refused.get(key, 0) + 1
-            if not self.lenient:
-                raise CheckpointError(
-                    f"the pickle names {key}, which no known checkpoint needs; nothing of it was run "
-                    "(`ganexport info --audit` lists all names; save a plain state_dict instead)"
-                )
-            return Global(f"?{key}")
-        return Global(full)
+        if known and "." not in name:
+            return Global(full)
+        if OWN_CLASS.fullmatch(full) and "." not in name and full.partition(".")[0] not in LIBRARIES:
+            self._own.setdefault(full, [])
+            return Global(full)
+        return self._refused(full)
+
+    def _refused(self, full: str) -> Global:
+        """Stands for a name that is not on the list, in an audit.
+
+        Raises:
+            CheckpointError: This is no audit.
+        """
+        key = shown(full)
+        self.audit.refused[key] = self.audit.refused.get(key, 0) + 1
+        if not self.lenient:
+            raise CheckpointError(
+                f"the pickle names {key}, which no known checkpoint needs; nothing of it was run (`ganexport info "
+                "--audit` lists all names). Save a plain state_dict instead, which has no such names: "
+                "torch.save(model.state_dict(), path)"
+            )
+        return Global(f"?{key}")
 
     def call(self, callee: Global, args: tuple[Any, ...]) -> Any:
         """What a known function would make of its arguments, as data."""
         function = CALLS.get(callee.name)
         if function is not None:
             return function(self, *args)
+        if callee.name in self._own:
+            callee = self._refused(callee.name)
         if callee.name.startswith("?"):
             return Stub(callee.name, args)
         raise CheckpointError(f"the pickle calls {callee.name}, which is known as a class only; it was not run")
@@ -130,6 +154,10 @@ class InertWorld:
             return _ordered_dict(self, *args)
         if name == "numpy.dtype":
             return _dtype(self, *args)
+        if name in self._own:
+            made = Stub(name if not args else self._refused(name).name, args)
+            self._own[name].append(made)
+            return made
         if name in CLASSES or name.startswith("?") or MODULE_CLASSES.fullmatch(name):
             return Stub(name, args)
         raise CheckpointError(f"the pickle makes an object of {name}, which is no class of a checkpoint")
@@ -151,10 +179,23 @@ class InertWorld:
         else:
             raise CheckpointError(f"the pickle sets the state of a {type(target).__name__}")
 
+    def finish(self) -> None:
+        """Look at what is said to be the author's own classes, now that their instances have their state.
+
+        Raises:
+            CheckpointError: One of them is no module.
+        """
+        for name, made in self._own.items():
+            if not made or not all(isinstance(stub.attributes.get("_modules"), dict) for stub in made):
+                self._refused(name)
+
     def persistent(self, pid: Any) -> Any:
-        """The storage of a persistent id."""
+        """The storage of a persistent id, or the class of a module, which old files write with its source."""
         if self._storage_of is None:
             raise CheckpointError("the pickle has persistent ids, which only PyTorch's own files may have")
+        if type(pid) is tuple and len(pid) == 4 and pid[0] == "module" and isinstance(pid[1], Global):
+            self.audit.ignore("Python source of a network module")
+            return pid[1]
         if type(pid) is not tuple or len(pid) not in (5, 6) or pid[0] != "storage":
             raise CheckpointError("the pickle has a persistent id that is no tensor storage")
         return self._storage_of(pid)

@@ -64,6 +64,9 @@ class World(Protocol):
     def persistent(self, pid: Any) -> Any:
         """What a persistent id stands for."""
 
+    def finish(self) -> None:
+        """Look at everything once more, now that it is complete."""
+
 
 class _Mark:
     """The place of a MARK on the stack."""
@@ -87,7 +90,9 @@ class Unpickler:
             CheckpointError: The pickle is damaged, too large, or names a global that is not known.
         """
         try:
-            return self._run()
+            root = self._run()
+            self.world.finish()
+            return root
         except CheckpointError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError):

@@ -1,14 +1,16 @@
 """The DCGAN of PyTorch's tutorial and its children: a chain of transposed convolutions with BatchNorm.
 
 It comes as a state dict under any prefix and in any wrapper, or as a whole model. A whole model has recorded strides,
-paddings and activations. A state dict has not: the tutorial's are taken (stride 1 without padding first, then kernels
-of 4 that double the size; ReLU, and tanh at the end), and kernels for which there is no such rule are refused.
+paddings and activations; where its program applies activations as functions, which leave no record, it is refused. A
+state dict has none of these: the tutorial's are taken (stride 1 without padding first, then kernels of 4 that double
+the size; ReLU, and tanh at the end), and kernels for which there is no such rule are refused.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.architectures import dcgan
-from ganexport.errors import OptionError, WeightsError
+from ganexport.errors import CheckpointError, OptionError, WeightsError
 from ganexport.importers._containers import Container
 from ganexport.importers._options import Imported, ImportOptions
 from ganexport.importers._stubs import Stub, shown
@@ -59,18 +61,25 @@ class _MisfitError(Exception):
     """This is no generator of the family; says why."""
 
 
+class _UntoldError(_MisfitError):
+    """It is one, but the file does not tell all of it."""
+
+
 def recognises(container: Container) -> bool:
     """Whether some network in the file is a chain of transposed convolutions."""
-    return bool(_networks(container)[0])
+    return any(_networks(container))
 
 
 def read(container: Container, options: ImportOptions) -> Imported:
     """The generator, with BatchNorm folded into its convolutions.
 
     Raises:
+        CheckpointError: The file does not tell all of a network.
         OptionError: Several networks fit, or `c_dim` leaves no latent.
     """
-    networks, _ = _networks(container)
+    networks, untold = _networks(container)
+    if not networks:
+        raise CheckpointError(untold[0])
     name = choose(networks, options.network)
     steps = networks[name]
     into, c_dim = steps[0].kernel[0], options.c_dim or 0
@@ -108,54 +117,79 @@ def read(container: Container, options: ImportOptions) -> Imported:
 
 
 def _networks(container: Container) -> tuple[dict[str, list[_Step]], list[str]]:
-    """Generators of this family by their path, and why the others are none."""
+    """Generators of this family by their path, and what the file does not tell of others."""
     found: dict[str, list[_Step]] = {}
-    reasons: list[str] = []
+    untold: list[str] = []
     for path, value in walk(container.root):
+        complete = False
         if isinstance(value, Stub):
-            candidates = {path: _parts_of_module(value)}
+            candidates, complete = {path: _parts_of_module(value)}, _is_chain(value)
         else:
             state = {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, Leaf)}
-            candidates = _split(path, state, reasons) if state else {}
+            candidates = _split(path, state) if state else {}
         for name, parts in candidates.items():
             try:
-                found[name] = _fit(parts)
-            except _MisfitError as reason:
-                reasons.append(f"{shown(name) or 'the file itself'}: {reason}")
-    return found, reasons
+                found[name] = _fit(parts, complete=complete)
+            except _UntoldError as reason:
+                untold.append(f"{shown(name) or 'the model'}: {reason}")
+            except _MisfitError:
+                continue
+    return found, untold
 
 
-def _split(path: str, state: Mapping[str, Leaf], reasons: list[str], depth: int = 0) -> dict[str, list[_Part]]:
+def _split(path: str, state: Mapping[str, Leaf], depth: int = 0) -> dict[str, list[_Part]]:
     """A state dict as one network, or as one for each first part of its names where it is not."""
-    parts = _parts_of_state(state)
-    try:
-        _fit(parts)
-        return {path: parts}
-    except _MisfitError as reason:
-        groups: dict[str, dict[str, Leaf]] = {}
-        for name, leaf in state.items():
-            first, dot, rest = name.partition(".")
-            groups.setdefault(first if dot else "", {})[rest if dot else name] = leaf
-        if depth >= MAX_SPLITS or "" in groups or all(re.fullmatch(r"\d+", group) for group in groups):
-            reasons.append(f"{shown(path) or 'the file itself'}: {reason}")
-            return {}
-        inner: dict[str, list[_Part]] = {}
-        for group, members in groups.items():
-            below = path if len(groups) == 1 else f"{path}.{group}" if path else group
-            inner |= _split(below, members, reasons, depth + 1)
-        return inner
+    for parts in (_parts_of_state(state), _parts_by_number(state)):
+        with suppress(_MisfitError):
+            _fit(parts)
+            return {path: parts}
+    groups: dict[str, dict[str, Leaf]] = {}
+    for name, leaf in state.items():
+        first, dot, rest = name.partition(".")
+        groups.setdefault(first if dot else "", {})[rest if dot else name] = leaf
+    if depth >= MAX_SPLITS or "" in groups or all(re.fullmatch(r"\d+", group) for group in groups):
+        return {}
+    inner: dict[str, list[_Part]] = {}
+    for group, members in groups.items():
+        below = path if len(groups) == 1 else f"{path}.{group}" if path else group
+        inner |= _split(below, members, depth + 1)
+    return inner
 
 
 def _parts_of_state(state: Mapping[str, Leaf]) -> list[_Part]:
     """Modules of a state dict in their order; names that only count are sorted by number."""
+    modules = _modules_of_state(state)
+    names = list(modules)
+    if len({re.sub(r"\d+", "#", name) for name in names}) == 1:
+        names.sort(key=_numbers)
+    return [_Part(modules[name]) for name in names]
+
+
+def _parts_by_number(state: Mapping[str, Leaf]) -> list[_Part]:
+    """The same where `deconv2` and `bn2` belong together and their order was lost, as safetensors files lose it."""
+    modules = _modules_of_state(state)
+    names = sorted(modules, key=lambda name: (_numbers(name), "running_mean" in modules[name]))
+    return [_Part(modules[name]) for name in names if _numbers(name)]
+
+
+def _modules_of_state(state: Mapping[str, Leaf]) -> dict[str, dict[str, Leaf]]:
     modules: dict[str, dict[str, Leaf]] = {}
     for name, leaf in state.items():
         module, _, tensor = name.rpartition(".")
         modules.setdefault(module, {})[tensor] = leaf
-    names = list(modules)
-    if len({re.sub(r"\d+", "#", name) for name in names}) == 1:
-        names.sort(key=lambda name: [int(number[:9]) for number in re.findall(r"\d+", name)])
-    return [_Part(modules[name]) for name in names]
+    return modules
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(number[:9]) for number in re.findall(r"\d+", name)]
+
+
+def _is_chain(module: Stub) -> bool:
+    """Whether the model is its modules one after the other, and nothing else: no program of its own draws it."""
+    wrapped = children(module).get("module")
+    if wrapped is not None and module.global_name.startswith("torch.nn.parallel."):
+        return _is_chain(wrapped)
+    return module.global_name == "torch.nn.modules.container.Sequential"
 
 
 def _parts_of_module(module: Stub, depth: int = 0) -> list[_Part]:
@@ -173,8 +207,12 @@ def _parts_of_module(module: Stub, depth: int = 0) -> list[_Part]:
 # ------------------------------------------------------------------------------------------ what fits, and folding
 
 
-def _fit(parts: list[_Part]) -> list[_Step]:
+def _fit(parts: list[_Part], *, complete: bool = False) -> list[_Step]:
     """The steps of a generator.
+
+    Args:
+        parts: Its modules in their order.
+        complete: Whether what is not on record is not there.
 
     Raises:
         _MisfitError: These are not the modules of one.
@@ -187,14 +225,22 @@ def _fit(parts: list[_Part]) -> list[_Step]:
             _take_record(steps, part, part.record)
     if len(steps) < 2:
         raise _MisfitError("no chain of transposed convolutions")
+    untold = ""
     for i, step in enumerate(steps):
         last = i == len(steps) - 1
+        if step.activation is None and step.conv.record and not complete:
+            untold = untold or f"no activation is on record after layer {i}"
         if step.activation is None:
             step.activation = "linear" if step.conv.record else "tanh" if last else "relu"
         if i and step.kernel[0] != steps[i - 1].kernel[1]:
             raise _MisfitError(f"layer {i} takes {step.kernel[0]} channels, but {steps[i - 1].kernel[1]} come in")
     if steps[-1].kernel[1] not in (1, 3, 4) or not 4 <= _size(steps) <= 4096:
         raise _MisfitError(f"it ends at {_size(steps)}² with {steps[-1].kernel[1]} channels, which is no picture")
+    if untold:
+        raise _UntoldError(
+            f"{untold}: the model's own program has it as a function, which the file does not tell; a plain state_dict "
+            "of it may be read, torch.save(model.state_dict(), path)"
+        )
     return steps
 
 

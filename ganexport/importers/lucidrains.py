@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.architectures import lucidrains
+from ganexport.architectures._attention import HEADS, WIDTH
 from ganexport.errors import CheckpointError, WeightsError
 from ganexport.importers._containers import Container
 from ganexport.importers._options import Imported, ImportOptions
@@ -66,6 +67,8 @@ def read(container: Container, options: ImportOptions) -> Imported:
         source = f"lr_mlp {lr_mlp:g}, as {shown(found[1].name)} has it"
     weights = {key: np.asarray(array, np.float32) for key, array in reader.weights(lr_mlp).items()}
     notes = [name, source, f"w_avg is the mean of {SAMPLES} sampled w", "noise drawn from seed 0"]
+    if reader.spec.attention:
+        notes.append("attention as version 1.9.0 calculates it")
     return Imported(
         reader.spec, weights, f"lucidrains StyleGAN2 ({container.kind})", f"lucidrains ({'; '.join(notes)})", LICENCE
     )
@@ -79,7 +82,7 @@ def _networks(root: Any) -> dict[str, dict[str, Leaf]]:
     found = {}
     for path, value in walk(root):
         named = value.items() if isinstance(value, dict) else ()
-        state = {k: v for k, v in named if isinstance(k, str) and isinstance(v, Leaf)}
+        state = {k.removeprefix("GAN."): v for k, v in named if isinstance(k, str) and isinstance(v, Leaf)}
         unknown = {k: v for k, v in state.items() if k.partition(".")[0] not in KNOWN}
         for g, s in PAIRS.items():
             if f"{g}.blocks.0.to_style1.weight" in state and f"{s}.net.0.weight" in state:
@@ -106,6 +109,7 @@ class _Reader:
             channels=tuple(self._shape(f"G.blocks.{i}.conv1.weight", 4)[0] for i in range(blocks)),
             mapping_layers=sum(f"S.net.{2 * i}.weight" in state for i in range(64)),
             const="G.to_initial_block.weight" not in state,
+            attention=tuple(4 << i for i in range(blocks) if f"G.attns.{i}.0.fn.norm.g" in state),
             blur=any(name.endswith(".to_rgb.upsample.1.f") for name in state),
         )
 
@@ -128,10 +132,11 @@ class _Reader:
         return tensors
 
     def _refuse_what_cannot_be_drawn(self) -> None:
-        if attention := [name for name in self.state if name.startswith("G.attns.")]:
+        attention = [name for name in self.state if name.startswith("G.attns.")]
+        if attention and not any(name.endswith(".0.fn.fn.to_kv.net.0.weight") for name in attention):
             raise CheckpointError(
-                f"the generator has attention layers ({shown(attention[0])} …), which cannot be drawn yet; only nets "
-                "trained without --attn-layers can be imported"
+                f"the generator has attention layers of an early version ({shown(attention[0])} …): versions of "
+                "lucidrains/stylegan2-pytorch before 1.8 calculate otherwise, and cannot be imported with attention"
             )
         if "G.initial_conv.weight" not in self.state:
             raise CheckpointError(
@@ -164,6 +169,9 @@ class _Reader:
         tensors: dict[str, Array] = {}
         spec, theirs, ours = self.spec, f"G.blocks.{i}", f"synthesis.b{4 << i}"
         out, before = spec.channels[i], spec.channels[max(i - 1, 0)]
+        if 4 << i in spec.attention:
+            tensors |= self._attention(f"{ours}.attention", f"G.attns.{i}.0.fn", before)
+            tensors |= self._feedforward(f"{ours}.feedforward", f"G.attns.{i}.1.fn", before)
         for layer, into in ((1, before), (2, out)):
             to = f"{ours}.conv{layer - 1}"
             tensors |= self._style(to, f"{theirs}.to_style{layer}", into)
@@ -177,6 +185,30 @@ class _Reader:
             if taps.tolist() != [1.0, 2.0, 1.0]:
                 raise CheckpointError(f"the picture is blurred with {taps.tolist()}, expected [1, 2, 1]")
         return tensors
+
+    def _attention(self, to: str, name: str, channels: int) -> dict[str, Array]:
+        inner = HEADS * WIDTH
+        both = self._take(f"{name}.fn.to_kv.net.1.weight", 2 * inner, channels, 1, 1)
+        return {
+            **self._norm(f"{to}.norm", f"{name}.norm", channels),
+            f"{to}.q.weight": self._take(f"{name}.fn.to_q.weight", inner, channels, 1, 1),
+            f"{to}.depthwise.weight": self._take(f"{name}.fn.to_kv.net.0.weight", channels, 1, 3, 3),
+            f"{to}.k.weight": both[:inner],
+            f"{to}.v.weight": both[inner:] / math.sqrt(WIDTH),
+            f"{to}.out.weight": self._take(f"{name}.fn.to_out.weight", channels, inner, 1, 1),
+            f"{to}.out.bias": self._take(f"{name}.fn.to_out.bias", channels),
+        }
+
+    def _feedforward(self, to: str, name: str, channels: int) -> dict[str, Array]:
+        tensors = self._norm(f"{to}.norm", f"{name}.norm", channels)
+        for layer, index, out, into in (("fc0", 0, 2 * channels, channels), ("fc1", 2, channels, 2 * channels)):
+            tensors[f"{to}.{layer}.weight"] = self._take(f"{name}.fn.{index}.weight", out, into, 1, 1)
+            tensors[f"{to}.{layer}.bias"] = self._take(f"{name}.fn.{index}.bias", out)
+        return tensors
+
+    def _norm(self, to: str, name: str, channels: int) -> dict[str, Array]:
+        parts = (("gain", "g"), ("bias", "b"))
+        return {f"{to}.{ours}": self._take(f"{name}.{theirs}", 1, channels, 1, 1).ravel() for ours, theirs in parts}
 
     def _style(self, to: str, name: str, channels: int) -> dict[str, Array]:
         """Styles are stored as offsets from 1."""

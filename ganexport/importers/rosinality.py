@@ -23,6 +23,7 @@ LICENCE = (
     "non-commercial licence, others under the terms of whoever trained them (a note, not legal advice)"
 )
 SIGNATURE = ("input.input", "conv1.conv.weight", "conv1.conv.modulation.weight", "style.1.weight")
+AVERAGE = "latent_avg"
 LR_MULTIPLIER = 0.01
 SAMPLES = 4096
 
@@ -45,7 +46,7 @@ def read(container: Container, options: ImportOptions) -> Imported:
     name = choose(networks, options.network, ("g_ema",))
     reader = _Reader(networks[name])
     notes = [name or "the file itself"]
-    average = container.root.get("latent_avg") if isinstance(container.root, dict) else None
+    average = container.root.get(AVERAGE) if isinstance(container.root, dict) else None
     if isinstance(average, Leaf):
         w_avg = float64(average).reshape(-1)
     else:
@@ -62,13 +63,19 @@ def read(container: Container, options: ImportOptions) -> Imported:
 
 
 def _networks(root: Any) -> dict[str, dict[str, Leaf]]:
-    """State dicts with this family's names, by their path; a `module.` of parallel training is cut off."""
+    """State dicts with this family's names, by their path.
+
+    Names may have a prefix: `g_ema.` where files know no dict in a dict, and `module.` of parallel training, cut off.
+    """
     found = {}
     for path, value in walk(root):
-        if isinstance(value, dict):
-            state = {k.removeprefix("module."): v for k, v in value.items() if isinstance(k, str)}
-            if all(isinstance(state.get(name), Leaf) for name in SIGNATURE):
-                found[path] = {k: v for k, v in state.items() if isinstance(v, Leaf)}
+        named = value.items() if isinstance(value, dict) else ()
+        leaves = {k: v for k, v in named if isinstance(k, str) and isinstance(v, Leaf)}
+        for prefix in [k.removesuffix(SIGNATURE[0]) for k in leaves if k.endswith(SIGNATURE[0])]:
+            state = {k.removeprefix(prefix): v for k, v in leaves.items() if k.startswith(prefix)}
+            if state.keys() >= set(SIGNATURE):
+                state.pop(AVERAGE, None)
+                found[".".join(part for part in (path, *prefix.split(".")) if part not in ("", "module"))] = state
     return found
 
 

@@ -5,6 +5,7 @@ What would need many times the memory of its result is done in tiles, some rows 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -81,6 +82,9 @@ class NumpyOps(Ops[Array, Array]):
     def sine(self, x: Array) -> Array:
         return np.asarray(np.sin(2.0 * np.pi * x))
 
+    def erf(self, x: Array) -> Array:
+        return np.fromiter(map(math.erf, x.flat), np.float64, x.size).reshape(x.shape)
+
     def clip(self, x: Array, limit: float) -> Array:
         return np.clip(x, -limit, limit)
 
@@ -123,6 +127,13 @@ class NumpyOps(Ops[Array, Array]):
             y[:, :, tile] = products.swapaxes(0, 1)
         return y
 
+    def depthwise_conv2d(self, x: Array, kernel: Array, padding: int) -> Array:
+        kh, kw = kernel.shape[2:]
+        x = _pad(x, (padding, padding))
+        rows, columns = x.shape[2] - kh + 1, x.shape[3] - kw + 1
+        taps = [(i, j) for i in range(kh) for j in range(kw)]
+        return np.asarray(sum(kernel[:, :1, i, j, None] * x[:, :, i : i + rows, j : j + columns] for i, j in taps))
+
     def conv_transpose2d(self, x: Array, kernel: Array, stride: int, padding: int) -> Array:
         out, _, kh, kw = kernel.shape
         n, _, h, w = x.shape
@@ -159,19 +170,23 @@ class NumpyOps(Ops[Array, Array]):
         return self.filter2d(zeros_between, fir * 4.0, ((taps + 1) // 2, (taps - 2) // 2))
 
     def fir_upsample2d(self, x: Array, fir: Array, factor: int, padding: Padding, gain: float) -> Array:
-        n, c, h, w = x.shape
-        zeros_between = np.zeros((n, c, factor * h, factor * w))
-        zeros_between[:, :, ::factor, ::factor] = x
-        return self._convolved(_pad(zeros_between, padding), fir) * gain
+        # Each pixel adds the filter at its place; the padding is cut from the whole result, or added to it.
+        taps = len(fir)
+        for one, (rows, columns) in reversed(_by_axis(fir, factor)):
+            x = _spread(x, one, rows, columns)
+        return _pad(x, (padding[0] - taps + 1, padding[1] - taps + factor)) * gain
 
     def fir_downsample2d(self, x: Array, fir: Array, factor: int) -> Array:
-        return self._convolved(x, fir)[:, :, ::factor, ::factor]
+        for one, (rows, columns) in _by_axis(fir, factor):
+            x = _gather(x, one[::-1, ::-1], rows, columns)
+        return x
 
-    def filtered_leaky_relu(self, x: Array, up_fir: Array, down_fir: Array, **settings: Any) -> Array:
-        # Channel by channel: all of them at the higher sampling rate would need many times the memory of the result.
-        channels = range(x.shape[1])
-        parts = [super(NumpyOps, self).filtered_leaky_relu(x[:, [c]], up_fir, down_fir, **settings) for c in channels]
-        return np.concatenate(parts, axis=1)
+    def filtered_leaky_relu(self, x: Array, up_fir: Array, down_fir: Array, *, up: int, **settings: Any) -> Array:
+        # Some channels at a time: all of them at the higher sampling rate would need much more memory than the result.
+        step = max(1, TILE // (x[:, 0].size * up * up))
+        parts = [x[:, first : first + step] for first in range(0, x.shape[1], step)]
+        whole = super().filtered_leaky_relu
+        return np.concatenate([whole(part, up_fir, down_fir, up=up, **settings) for part in parts], axis=1)
 
     def nearest_upsample2d(self, x: Array) -> Array:
         return x.repeat(2, axis=2).repeat(2, axis=3)
@@ -192,21 +207,61 @@ class NumpyOps(Ops[Array, Array]):
     def channel_pixel_norm(self, x: Array) -> Array:
         return np.asarray(x / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + EPSILON))
 
+    def channel_norm(self, x: Array, gain: Array, bias: Array, epsilon: float) -> Array:
+        x = x - np.mean(x, axis=1, keepdims=True)
+        x = x / np.sqrt(np.mean(x * x, axis=1, keepdims=True) + epsilon)
+        return np.asarray(x * gain[:, None, None] + bias[:, None, None])
+
+    def linear_attention(self, q: Array, k: Array, v: Array, heads: int) -> Array:
+        n, c, h, w = q.shape
+        q, k, v = (x.reshape(n, heads, c // heads, h * w) for x in (q, k, v))
+        context = np.einsum("nhdp,nhep->nhde", _softmax(k, 3), v)
+        return np.asarray(np.einsum("nhdp,nhde->nhep", _softmax(q, 2), context).reshape(n, c, h, w))
+
     def kernel_energy(self, kernel: Array) -> Array:
         return np.asarray(np.sum(kernel * kernel, axis=(2, 3)))
-
-    def _convolved(self, x: Array, fir: Array) -> Array:
-        """Every channel convolved with `fir` [n], in both axes, or [n, n]; no padding."""
-        filters = [fir] if fir.ndim == 2 else [fir[:, None], fir[None, :]]
-        for one in filters:
-            x = self.filter2d(x, one, (0, 0))
-        return x
 
 
 def _tiles(rows: int, numbers_a_row: int) -> Iterator[slice]:
     """Rows in groups, none of which needs more than a tile (or one row, where that is more)."""
     step = max(1, TILE // max(1, numbers_a_row))
     return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def _by_axis(fir: Array, factor: int) -> list[tuple[Array, tuple[int, int]]]:
+    """A filter [n, n], or one [n] along the rows and along the columns, with the factors of both axes."""
+    return [(fir, (factor, factor))] if fir.ndim == 2 else [(fir[:, None], (factor, 1)), (fir[None, :], (1, factor))]
+
+
+def _spread(x: Array, taps: Array, rows: int, columns: int) -> Array:
+    """Each pixel, `rows` and `columns` from the next, adds `taps` times its value."""
+    n, c, h, w = x.shape
+    fh, fw = taps.shape
+    by_phase = np.zeros((n, c, rows, columns, h - (-fh // rows) - 1, w - (-fw // columns) - 1))
+    for i in range(fh):
+        for j in range(fw):
+            under = np.s_[i // rows : i // rows + h, j // columns : j // columns + w]
+            by_phase[:, :, i % rows, j % columns, *under] += taps[i, j] * x
+    y = by_phase.transpose(0, 1, 4, 2, 5, 3).reshape(n, c, by_phase.shape[4] * rows, by_phase.shape[5] * columns)
+    return y[:, :, : (h - 1) * rows + fh, : (w - 1) * columns + fw]
+
+
+def _gather(x: Array, taps: Array, rows: int, columns: int) -> Array:
+    """Every channel correlated with `taps`, at every `rows`-th row and `columns`-th column."""
+    fh, fw = taps.shape
+    h, w = ((size - n) // step + 1 for size, n, step in zip(x.shape[2:], taps.shape, (rows, columns), strict=True))
+    by_phase = {(i, j): np.ascontiguousarray(x[:, :, i::rows, j::columns]) for i in range(rows) for j in range(columns)}
+    y = np.zeros((*x.shape[:2], h, w))
+    for i in range(fh):
+        for j in range(fw):
+            under = by_phase[i % rows, j % columns]
+            y += taps[i, j] * under[:, :, i // rows : i // rows + h, j // columns : j // columns + w]
+    return y
+
+
+def _softmax(x: Array, axis: int) -> Array:
+    x = np.exp(x - np.max(x, axis, keepdims=True))
+    return np.asarray(x / np.sum(x, axis, keepdims=True))
 
 
 def _pad(x: Array, padding: Padding) -> Array:

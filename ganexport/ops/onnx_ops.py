@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from ganexport.ops import polyphase
+from ganexport.ops.attention import onnx_linear_attention
 from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
@@ -55,10 +56,15 @@ class OnnxOps(Ops[Value, Weight]):
         assert known is array or np.array_equal(known, array), name
         return name
 
+    @property
+    def constant_bytes(self) -> int:
+        """Size of all constants."""
+        return sum(array.nbytes for array in self._constants.values())
+
     def model(
         self,
         name: str,
-        outputs: dict[str, tuple[Value, int]],
+        outputs: Mapping[str, tuple[Value, int]],
         metadata: dict[str, str],
         fill: Callable[[TensorProto, NDArray[Any]], None] = fill,
     ) -> onnx.ModelProto:
@@ -171,6 +177,9 @@ class OnnxOps(Ops[Value, Weight]):
         cycles = self.node("Floor", [self.shift(x, 0.5)], x.shape)
         return self.node("Sin", [self.scale(self.node("Sub", [x, cycles], x.shape), 2.0 * np.pi)], x.shape)
 
+    def erf(self, x: Value) -> Value:
+        return self.node("Erf", [x], x.shape)
+
     def clip(self, x: Value, limit: float) -> Value:
         return self.node("Clip", [x, self._scalar(-limit), self._scalar(limit)], x.shape)
 
@@ -231,6 +240,12 @@ class OnnxOps(Ops[Value, Weight]):
         shape = (x.shape[0], out, *_sizes(x, 2 * padding - kh + 1, 2 * padding - kw + 1))
         weight = self.constant(kernel.name, kernel.array)
         return self.node("Conv", [x, weight], shape, kernel_shape=[kh, kw], pads=[padding] * 4)
+
+    def depthwise_conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
+        group, _, kh, kw = kernel.array.shape
+        shape = (*x.shape[:2], *_sizes(x, 2 * padding - kh + 1, 2 * padding - kw + 1))
+        weight = self.constant(kernel.name, kernel.array)
+        return self.node("Conv", [x, weight], shape, kernel_shape=[kh, kw], pads=[padding] * 4, group=group)
 
     def conv_transpose2d(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
         out, _, kh, kw = kernel.array.shape
@@ -299,6 +314,17 @@ class OnnxOps(Ops[Value, Weight]):
         square = self.node("ReduceMean", [self.multiply(x, x)], one, axes=[1], keepdims=1)
         root = self.node("Sqrt", [self.node("Add", [square, self._scalar(EPSILON)], one)], one)
         return self.node("Div", [x, root], x.shape)
+
+    def channel_norm(self, x: Value, gain: Weight, bias: Weight, epsilon: float) -> Value:
+        one = (x.shape[0], 1, *x.shape[2:])
+        x = self.node("Sub", [x, self.node("ReduceMean", [x], one, axes=[1], keepdims=1)], x.shape)
+        square = self.node("ReduceMean", [self.multiply(x, x)], one, axes=[1], keepdims=1)
+        root = self.node("Sqrt", [self.node("Add", [square, self._scalar(epsilon)], one)], one)
+        factor = self.constant(gain.name, gain.array[:, None, None])
+        return self.add_bias(self.node("Mul", [self.node("Div", [x, root], x.shape), factor], x.shape), bias)
+
+    def linear_attention(self, q: Value, k: Value, v: Value, heads: int) -> Value:
+        return onnx_linear_attention(self, q, k, v, heads)
 
     def kernel_energy(self, kernel: Weight) -> Weight:
         energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))

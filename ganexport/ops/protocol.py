@@ -12,6 +12,7 @@ that is the one seam for target-specific lowering.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -117,6 +118,10 @@ class Ops(Protocol[T, W]):
         """sin(2π·x): x counts cycles."""
 
     @abstractmethod
+    def erf(self, x: T) -> T:
+        """The error function."""
+
+    @abstractmethod
     def clip(self, x: T, limit: float) -> T:
         """X cut to ±limit."""
 
@@ -165,6 +170,10 @@ class Ops(Protocol[T, W]):
     @abstractmethod
     def conv2d(self, x: T, kernel: W, padding: int) -> T:
         """Correlation with kernel [O, I, kh, kw], stride 1, `padding` zeros on each side."""
+
+    @abstractmethod
+    def depthwise_conv2d(self, x: T, kernel: W, padding: int) -> T:
+        """Each channel correlated with its own of kernel [C, 1, kh, kw], stride 1, `padding` zeros on each side."""
 
     @abstractmethod
     def conv_transpose2d(self, x: T, kernel: W, stride: int, padding: int) -> T:
@@ -228,6 +237,23 @@ class Ops(Protocol[T, W]):
         """
 
     @abstractmethod
+    def channel_norm(self, x: T, gain: W, bias: W, epsilon: float) -> T:
+        """Each pixel's channels brought to mean 0 and variance 1, then · gain [C] + bias [C].
+
+        Source: Ba et al. 2016 (Layer Normalization), section 3, over the channels of one pixel.
+        """
+
+    @abstractmethod
+    def linear_attention(self, q: T, k: T, v: T, heads: int) -> T:
+        """Maps [N, C, H, W], of which each head has a share of C / heads channels -> [N, C, H, W].
+
+        In a head every pixel's q becomes a softmax over the channels, every channel's k one over the pixels; a pixel
+        gets its q · (Σ over the pixels of k ⊗ v).
+
+        Source: Shen et al. 2021 (Efficient Attention), section 3.2.
+        """
+
+    @abstractmethod
     def kernel_energy(self, kernel: W) -> W:
         """Kernel [O, I, kh, kw] -> [O, I]: the sum of its squares over the window."""
 
@@ -239,6 +265,13 @@ class Ops(Protocol[T, W]):
         Source: Karras et al. 2018 (Progressive GAN), section 4.2.
         """
         return self.multiply(x, self.rsqrt(self.mean_square(x), EPSILON))
+
+    def gelu(self, x: T) -> T:
+        """x · Φ(x), Φ being the normal distribution function.
+
+        Source: Hendrycks and Gimpel 2016 (Gaussian Error Linear Units), section 2.
+        """
+        return self.scale(self.multiply(x, self.shift(self.erf(self.scale(x, math.sqrt(0.5))), 1.0)), 0.5)
 
     def upsample_conv2d(self, x: T, kernel: W, fir: Fir, kernel_size: int) -> T:
         """Twice the size and convolved: transposed convolution with stride 2, then `fir` with gain 4.

@@ -73,6 +73,9 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def sine(self, x: Tensor) -> Tensor:
         return tf.sin((x - tf.round(x)) * tf.constant(2.0 * np.pi, x.dtype))
 
+    def erf(self, x: Tensor) -> Tensor:
+        return tf.math.erf(x)
+
     def clip(self, x: Tensor, limit: float) -> Tensor:
         return tf.clip_by_value(x, -limit, limit)
 
@@ -112,6 +115,10 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         if kernel.shape[0] == 2 * padding + 1:
             return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
         return tf.nn.conv2d(x, kernel, 1, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+
+    def depthwise_conv2d(self, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
+        kernel = tf.transpose(_like(kernel, x), [2, 3, 0, 1])  # [kh, kw, C, 1]
+        return tf.nn.depthwise_conv2d(_pad(x, (padding, padding)), kernel, [1] * 4, "VALID")
 
     def conv_transpose2d(self, x: Tensor, kernel: Tensor, stride: int, padding: int) -> Tensor:
         kernel = tf.transpose(_like(kernel, x), [2, 3, 0, 1])  # [kh, kw, O, I]
@@ -162,6 +169,16 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def channel_pixel_norm(self, x: Tensor) -> Tensor:
         return _normalised(x, [3])
 
+    def channel_norm(self, x: Tensor, gain: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+        x = _normalised(x - tf.reduce_mean(x, axis=3, keepdims=True), [3], epsilon)
+        return x * _like(gain, x) + _like(bias, x)
+
+    def linear_attention(self, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+        h, w, channels = q.shape[1:]
+        q, k, v = (tf.reshape(x, [-1, h * w, heads, channels // heads]) for x in (q, k, v))
+        context = tf.einsum("nphd,nphe->nhde", tf.nn.softmax(k, axis=1), v)
+        return tf.reshape(tf.einsum("nphd,nhde->nphe", tf.nn.softmax(q, axis=3), context), [-1, h, w, channels])
+
     def kernel_energy(self, kernel: Tensor) -> Tensor:
         return tf.reduce_sum(tf.square(kernel), axis=[2, 3])
 
@@ -171,10 +188,10 @@ def _like(weight: Tensor, x: Tensor) -> Tensor:
     return weight if weight.dtype == x.dtype else tf.cast(weight, x.dtype)
 
 
-def _normalised(x: Tensor, axes: list[int]) -> Tensor:
+def _normalised(x: Tensor, axes: list[int], epsilon: float = EPSILON) -> Tensor:
     """X / √(mean of x² over `axes` + ε)."""
     square = tf.reduce_mean(tf.square(x), axis=axes, keepdims=True)
-    return x * tf.math.rsqrt(square + tf.constant(EPSILON, x.dtype))
+    return x * tf.math.rsqrt(square + tf.constant(epsilon, x.dtype))
 
 
 def _convolved(x: Tensor, fir: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ganexport.errors import OptionError
 from ganexport.ops import polyphase
+from ganexport.ops.attention import tfjs_linear_attention
 from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
 from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
@@ -147,6 +148,9 @@ class TfjsOps(Ops[Value, Weight]):
         cycles = self.node("Floor", [self.shift(x, 0.5)], x.shape)
         return self.node("Sin", [self.scale(self.node("Sub", [x, cycles], x.shape), 2.0 * np.pi)], x.shape)
 
+    def erf(self, x: Value) -> Value:
+        return self.node("Erf", [x], x.shape)
+
     def clip(self, x: Value, limit: float) -> Value:
         return self.node("ClipByValue", [x, self._float(-limit), self._float(limit)], x.shape)
 
@@ -206,6 +210,11 @@ class TfjsOps(Ops[Value, Weight]):
     def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
         return self._conv("Conv2D", x, weight, Window.same(kernel.array.shape, padding))
+
+    def depthwise_conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
+        weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 0, 1))  # [kh, kw, C, 1]
+        window = Window.same(kernel.array.shape, padding)
+        return self._conv("DepthwiseConv2dNative", x, weight, window, channels=kernel.array.shape[0])
 
     def conv_transpose2d(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
         h, w = _size(x)
@@ -275,6 +284,13 @@ class TfjsOps(Ops[Value, Weight]):
     def channel_pixel_norm(self, x: Value) -> Value:
         return self._normalised(x, 3)
 
+    def channel_norm(self, x: Value, gain: Weight, bias: Weight, epsilon: float) -> Value:
+        x = self._normalised(self.node("Sub", [x, self._mean(x, 3)], x.shape), 3, epsilon=epsilon)
+        return self.add_bias(self.node("Mul", [x, self.constant(gain.name, gain.array)], x.shape), bias)
+
+    def linear_attention(self, q: Value, k: Value, v: Value, heads: int) -> Value:
+        return tfjs_linear_attention(self, q, k, v, heads)
+
     def kernel_energy(self, kernel: Weight) -> Weight:
         energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))
         return Weight(f"{kernel.name}.energy", energy.astype(np.float32))
@@ -285,10 +301,10 @@ class TfjsOps(Ops[Value, Weight]):
         shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
         return self.node("Mean", [x, self._ints(*axes)], shape, keep_dims={"b": True})
 
-    def _normalised(self, x: Value, *axes: int) -> Value:
+    def _normalised(self, x: Value, *axes: int, epsilon: float = EPSILON) -> Value:
         """X / √(mean of x² over `axes` + ε)."""
         square = self._mean(self.multiply(x, x), *axes)
-        guarded = self.node("AddV2", [square, self._float(EPSILON)], square.shape)
+        guarded = self.node("AddV2", [square, self._float(epsilon)], square.shape)
         return self.multiply(x, self.node("Rsqrt", [guarded], square.shape))
 
     def _phases(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:

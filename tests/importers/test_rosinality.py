@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from oracles import stylegan2 as oracle
+from safetensors.numpy import save_file
 from support.generators import oracle_settings, random_tensors, stylegan2_spec
 from support.goldens import golden_arrays, golden_file
 from support.imported import TOLERANCE, draw, relative_error
@@ -110,6 +111,23 @@ def test_what_was_written_is_drawn(wrapper: str, weights: Arrays, tmp_path: Path
     z = np.random.RandomState(1).randn(2, SPEC.z_dim)
     expected = oracle.generate(weights, z, truncation_psi=0.6, truncation_cutoff=3, **oracle_settings(SPEC))
     assert relative_error(draw(generator, z, psi=0.6, cutoff=3)["image"], expected) <= 1e-5
+
+
+@pytest.mark.parametrize("prefix", ["", "g_ema.", "g_ema.module."])
+@pytest.mark.parametrize("kind", ["safetensors", "npz"])
+def test_containers_that_know_no_dict_in_a_dict(kind: str, prefix: str, weights: Arrays, tmp_path: Path) -> None:
+    tensors = {f"{prefix}{k}": v for k, v in state_dict(weights, SPEC).items()}
+    tensors["latent_avg"] = weights["mapping.w_avg"]
+    if prefix:
+        tensors |= {f"g.{k}": v for k, v in state_dict(random_tensors(SPEC, seed=6), SPEC).items()}
+    path = tmp_path / f"net.{kind}"
+    if kind == "npz":
+        np.savez(path, **tensors)  # type: ignore[arg-type]  # arrays by name
+    else:
+        save_file(tensors, path)
+    z = np.random.RandomState(1).randn(2, SPEC.z_dim)
+    expected = oracle.generate(weights, z, truncation_psi=0.6, **oracle_settings(SPEC))
+    assert relative_error(draw(load(path), z, psi=0.6)["image"], expected) <= 1e-5
 
 
 def test_a_network_can_be_chosen(weights: Arrays, tmp_path: Path) -> None:

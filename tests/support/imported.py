@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganexport.architectures import mapping, synthesis
+from ganexport.architectures import extra_inputs, mapping, synthesis
 from ganexport.generator import Generator
 from ganexport.ops.numpy_ops import NumpyOps
 
@@ -21,7 +21,7 @@ def draw(
     cutoff: int | None = None,
     noise: bool = True,
 ) -> dict[str, np.ndarray]:
-    """`image` [N, C, H, W], and `ws` where the family has them."""
+    """`image` [N, C, H, W], and `ws` where the family has them; further inputs of the synthesis, or their defaults."""
     spec, ops = generator.spec, NumpyOps()
     weights = {name: np.asarray(array, np.float64) for name, array in generator.weights.items()}
     latents = np.asarray(z, np.float64).reshape(len(z), -1)
@@ -33,6 +33,8 @@ def draw(
     psis[:, :cutoff] = psi
     ws = mapping(ops, weights, spec, latents, labels, psis)["ws"]
     inputs = {"ws": ws} | ({"noise_scale": np.ones(len(z))} if noise else {})
+    for name, value in extra_inputs(spec).items():
+        inputs[name] = np.broadcast_to(np.asarray(value, np.float64), (len(z), *value.shape))
     return {"ws": ws, **synthesis(ops, weights, spec, inputs)}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from support.generators import Arrays
 from support.replays import export_to
 
-from ganexport.architectures import mapping, synthesis
+from ganexport.architectures import extra_inputs, mapping, synthesis
 from ganexport.generator import Generator
 from ganexport.manifest import NoiseMode
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
@@ -43,6 +43,8 @@ def random_cases(spec: GeneratorSpec, noise_scale: tuple[float, ...] = (1.0, 0.0
             feeds["truncation_psi"] = random.uniform(-0.5, 1.5, (batch, spec.num_ws))
         if getattr(spec, "noise", False):
             feeds["noise_scale"] = np.asarray(noise_scale)[:batch]
+        for name, value in extra_inputs(spec).items():
+            feeds[name] = value + 0.2 * random.standard_normal((batch, *value.shape))
         cases.append({name: array.astype(np.float32) for name, array in feeds.items()})
     return cases
 

@@ -30,7 +30,10 @@ def read_stylegan3(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         out = synthesis["output_scale"] if rgb else 1.0
         style_gain = gain * out / np.sqrt(layer["in_channels"]) if rgb else 1.0
         tensors |= _dense(f"synthesis.{name}.affine", layer.modules["affine"], style_gain)
-        tensors |= {f"synthesis.{name}.weight": layer.tensor("weight"), f"synthesis.{name}.bias": layer.tensor("bias") * out}
+        tensors |= {
+            f"synthesis.{name}.weight": layer.tensor("weight"),
+            f"synthesis.{name}.bias": layer.tensor("bias") * out,
+        }
         if not rgb:
             tensors |= {f"synthesis.{name}.{part}": layer.tensor(part) for part in ("up_filter", "down_filter")}
 
