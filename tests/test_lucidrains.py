@@ -60,6 +60,9 @@ SPECS = {
     "no-const": lucidrains_spec(const=False),
     "transparent-sharp": lucidrains_spec(image_channels=4, blur=False),
     "wide-last": lucidrains_spec(resolution=32, channels=(3, 8, 5, 7), mapping_layers=1),
+    "attention": lucidrains_spec(attention=(8, 16)),
+    "attention-first": lucidrains_spec(attention=(4,)),
+    "attention-no-const": lucidrains_spec(attention=(4, 8, 16), const=False),
     "4x4": lucidrains_spec(resolution=4, channels=(5,)),
 }
 
@@ -114,6 +117,18 @@ def test_no_choice_is_idle(net: str) -> None:
     feeds["noise"] = feeds["noise"].transpose(0, 2, 1, 3)
     assert relative_error(run_numpy(generator_of(net), [feeds])[0]["image"], given) > 0.01
     assert const.std() > 0.1
+
+
+def test_attention_is_not_idle() -> None:
+    """Each of its parts must show: what it adds is not small, no softmax is flat, no pixel stands for all."""
+    spec, state = SPECS["attention-first"], random_state(SPECS["attention-first"])
+    x = np.random.default_rng(0).standard_normal((1, 6, 4, 4))
+    full = oracle.attention(state, "G.attns.0.0.fn", x)
+    assert full.std() > 0.2
+    for name in (name for name in state if "attns.0.0" in name):
+        changed = {**state, name: 0.5 * state[name] + 0.1 * np.flip(state[name])}
+        assert relative_error(oracle.attention(changed, "G.attns.0.0.fn", x), full) > 0.01, name
+    assert spec.attention
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -250,6 +265,8 @@ def test_a_spec_survives_json(net: str) -> None:
         ({"c_dim": 2}, "no classes"),
         ({"channels": (6, 0, 4)}, "positive"),
         ({"noise": False}, "noise"),
+        ({"attention": (16, 8)}, "rising sizes of blocks"),
+        ({"attention": (8, 12)}, "rising sizes of blocks"),
     ],
 )
 def test_a_spec_that_fits_nothing_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -55,11 +55,6 @@ def test_goldens(name: str) -> None:
         assert relative_error(got, golden[key]) <= TOLERANCE, key
 
 
-def test_stylegan3_is_refused_by_name() -> None:
-    with pytest.raises(CheckpointError, match="StyleGAN3"):
-        load(golden_file("sg3t_32.pkl"))
-
-
 # ---------------------------------------------------------------------------------------- files of our own
 
 SPECS = {

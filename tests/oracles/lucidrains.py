@@ -11,10 +11,16 @@ and `GE`):
     G.blocks.{i}.to_rgb.to_style.weight [O, D], .bias [O]
     G.blocks.{i}.to_rgb.conv.weight [C_img, O, 1, 1]
     G.blocks.{i}.to_rgb.upsample.1.f [3]     of every block but the last; none where the picture is not blurred
+    G.attns.{i}.0.fn.norm.g [1, C, 1, 1], .b     of some blocks, before them; and .1.fn.norm
+    G.attns.{i}.0.fn.fn.to_q.weight [512, C, 1, 1]; to_kv.net.0.weight [C, 1, 3, 3], to_kv.net.1.weight [1024, C, 1, 1]
+    G.attns.{i}.0.fn.fn.to_out.weight [C, 512, 1, 1], .bias [C]
+    G.attns.{i}.1.fn.fn.0.weight [2C, C, 1, 1], .bias [2C]; 2.weight [C, 2C, 1, 1], .bias [C]
 
 Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), section 2.2 and figure 7b, which
 this program reads in its own way: no gain after the activations, styles are offsets from 1, up-sampling is bilinear.
 """
+
+import math
 
 import numpy as np
 
@@ -48,11 +54,14 @@ def synthesis(weights, ws, noise):
     else:
         x = np.einsum("nd,dcij->ncij", ws.mean(axis=1), get(weights, "G.to_initial_block.weight"))  # [N, C, 4, 4]
     x = convolve(x, get(weights, "G.initial_conv.weight"))
-    x = x + get(weights, "G.initial_conv.bias")[:, np.newaxis, np.newaxis]
+    x = x + channels(weights, "G.initial_conv.bias")
 
     pictures, before = [], None
     for i in range(ws.shape[1]):
         block = f"G.blocks.{i}"
+        if f"G.attns.{i}.0.fn.norm.g" in weights:
+            x = x + attention(weights, f"G.attns.{i}.0.fn", x)
+            x = x + feedforward(weights, f"G.attns.{i}.1.fn", x)
         if i > 0:
             x = bilinear(x)  # [N, C, 2H, 2W]
         for layer in (1, 2):
@@ -106,6 +115,44 @@ def convolve(x, kernel):
         for j in range(size):
             y += np.einsum("nihw,oi->nohw", padded[:, :, i : i + h, j : j + w], kernel[:, :, i, j])
     return y
+
+
+def attention(weights, name, x):
+    """Linear attention of 8 heads with 64 channels each, written out for one pixel's query after the other's."""
+    x = channel_norm(weights, f"{name}.norm", x)
+    q = convolve(x, get(weights, f"{name}.fn.to_q.weight"))
+    own = get(weights, f"{name}.fn.to_kv.net.0.weight")  # [C, 1, 3, 3]
+    around = np.concatenate([convolve(x[:, [c]], own[[c]]) for c in range(len(own))], axis=1)
+    both = convolve(around, get(weights, f"{name}.fn.to_kv.net.1.weight"))
+    n, inner, h, w = q.shape
+    result = np.zeros((n, inner, h, w))
+    for picture in range(n):
+        for head in range(8):
+            part = slice(64 * head, 64 * (head + 1))
+            queries = q[picture, part].reshape(64, h * w).T  # [pixels, 64]
+            keys, values = (both[picture, s : s + inner][part].reshape(64, h * w).T for s in (0, inner))
+            queries = np.exp(queries) / np.exp(queries).sum(axis=1, keepdims=True) / 8  # 8 = √64
+            keys = np.exp(keys) / np.exp(keys).sum(axis=0, keepdims=True)
+            result[picture, part] = (queries @ keys.T @ values).T.reshape(64, h, w)
+    result = result * 0.5 * (1 + np.vectorize(math.erf)(result / math.sqrt(2)))
+    return convolve(result, get(weights, f"{name}.fn.to_out.weight")) + channels(weights, f"{name}.fn.to_out.bias")
+
+
+def feedforward(weights, name, x):
+    x = channel_norm(weights, f"{name}.norm", x)
+    x = leaky_relu(convolve(x, get(weights, f"{name}.fn.0.weight")) + channels(weights, f"{name}.fn.0.bias"))
+    return convolve(x, get(weights, f"{name}.fn.2.weight")) + channels(weights, f"{name}.fn.2.bias")
+
+
+def channel_norm(weights, name, x):
+    """The channels of each pixel brought to mean 0 and variance 1."""
+    x = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
+    return x * get(weights, f"{name}.g") + get(weights, f"{name}.b")
+
+
+def channels(weights, name):
+    """A tensor [C] as [C, 1, 1]."""
+    return get(weights, name)[:, np.newaxis, np.newaxis]
 
 
 def bilinear(x):
