@@ -1,4 +1,4 @@
-"""Times of what a user waits for, each a whole process: `python -m benchmarks [--runs 5]`.
+"""Times of what a user waits for, each a whole process: `python -m benchmarks [--runs 5]`, `… large [names]`.
 
 Machines differ and are noisy, so every figure is the median of several runs with its least and greatest, and tests
 assert none of them.
@@ -16,8 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import large
+
 ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / "converted_models" / "digits"
+LARGE = Path(tempfile.gettempdir()) / "ganexport-large"
 
 FIRST_PICTURE = f"""
 import ganexport
@@ -28,8 +31,15 @@ ganexport.open_bundle({str(DIGITS)!r}).generate(seeds=[1], label=3)
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["times", "large"], default="times")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of large files: {', '.join(large.SIZES)}")
     parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
+    parser.add_argument("--folder", type=Path, default=LARGE, help="where large files are made, and kept")
+    options = parser.parse_args()
+    if options.what == "large":
+        print(json.dumps(large.measure(options.folder, options.names or list(large.SIZES)), indent=1))
+        return
+    runs = options.runs
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, output = str(DIGITS / "checkpoint.safetensors"), str(Path(folder) / "digits")
         convert = [sys.executable, "-m", "ganexport", "convert", checkpoint, "-o", output, "--force"]

@@ -47,7 +47,12 @@ ImageRange = Annotated[
     str | None,
     typer.Option("--image-range", metavar="LO,HI", help="Values of black and white in a foreign file."),
 ]
-Targets = Annotated[str, typer.Option("--to", help="Targets, with commas between: onnx, tfjs.")]
+LatentInput = Annotated[str | None, typer.Option("--input", help="Which input of an ONNX or Keras file is z.")]
+LabelInput = Annotated[str | None, typer.Option("--label-input", help="Which of its inputs is the class.")]
+ImageOutput = Annotated[str | None, typer.Option("--image-output", help="Which of its outputs is the picture.")]
+Targets = Annotated[
+    str | None, typer.Option("--to", help="Targets, with commas between: onnx, tfjs. All that are possible without it.")
+]
 
 
 def main() -> NoReturn:
@@ -100,12 +105,24 @@ def info(
     network: Network = None,
     c_dim: CDim = None,
     image_range: ImageRange = None,
+    latent_input: LatentInput = None,
+    label_input: LabelInput = None,
+    image_output: ImageOutput = None,
 ) -> None:
     """Say what a checkpoint or a bundle holds, without running it."""
     from ganexport.describe import describe
     from ganexport.importers import audit as audit_file
+    from ganexport.source import graph_importer
 
-    facts = audit_file(path) if audit else describe(path, _import_options(network, c_dim, image_range))
+    options = _import_options(
+        image_range,
+        network=network,
+        c_dim=c_dim,
+        latent_input=latent_input,
+        label_input=label_input,
+        image_output=image_output,
+    )
+    facts = audit_file(path) if audit and graph_importer(path) is None else describe(path, options)
     if as_json:
         print(json.dumps(facts, indent=1, ensure_ascii=False))
         return
@@ -118,7 +135,7 @@ def info(
 def convert(
     source: Source,
     output: Output,
-    to: Targets = "onnx,tfjs",
+    to: Targets = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; the folder's without one.")] = None,
     noise: Annotated[str, typer.Option(help="const (stored), none, random (drawn from the seed) or input.")] = "const",
     psi: Annotated[float, typer.Option(help="Default truncation for readers of the bundle.")] = 1.0,
@@ -126,7 +143,13 @@ def convert(
     network: Network = None,
     c_dim: CDim = None,
     image_range: ImageRange = None,
+    latent_input: LatentInput = None,
+    label_input: LabelInput = None,
+    image_output: ImageOutput = None,
     checkpoint: Annotated[bool, typer.Option(help="Keep the canonical checkpoint in the bundle.")] = True,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Keep large weights in the ONNX files, not beside them.")
+    ] = False,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
 ) -> None:
@@ -137,13 +160,20 @@ def convert(
     if noise not in ("const", "none", "random", "input"):
         raise OptionError(f"--noise is const, none, random or input, found {noise!r}")
     options = ConvertOptions(
-        targets=cast("tuple[TargetName, ...]", tuple(part.strip() for part in to.split(",") if part.strip())),
-        export=ExportOptions(noise=noise, truncation_psi=psi),  # type: ignore[arg-type]
+        targets=None if to is None else _targets(to),
+        export=ExportOptions(noise=noise, truncation_psi=psi, single_file=single_file),  # type: ignore[arg-type]
         checkpoint=checkpoint,
         allow_unverified=allow_unverified,
         force=force,
     )
-    imports = _import_options(network, c_dim, image_range)
+    imports = _import_options(
+        image_range,
+        network=network,
+        c_dim=c_dim,
+        latent_input=latent_input,
+        label_input=label_input,
+        image_output=image_output,
+    )
     _convert(source, output, options, imports, name=name, labels=labels)
     console.print(f"wrote {output}")
 
@@ -205,6 +235,9 @@ def site(
     network: Network = None,
     c_dim: CDim = None,
     image_range: ImageRange = None,
+    latent_input: LatentInput = None,
+    label_input: LabelInput = None,
+    image_output: ImageOutput = None,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
 ) -> None:
@@ -214,12 +247,20 @@ def site(
     from ganexport.convert import ConvertOptions
     from ganexport.manifest import MANIFEST_NAME
     from ganexport.site import build_site
+    from ganexport.source import graph_importer
 
-    imports = _import_options(network, c_dim, image_range)
+    imports = _import_options(
+        image_range,
+        network=network,
+        c_dim=c_dim,
+        latent_input=latent_input,
+        label_input=label_input,
+        image_output=image_output,
+    )
     with tempfile.TemporaryDirectory(prefix="ganexport-") as temporary:
         bundles = []
         for source in sources:
-            if (source / MANIFEST_NAME).exists() or source.is_dir():
+            if (source / MANIFEST_NAME).exists() or (source.is_dir() and graph_importer(source) is None):
                 bundles.append(source)
                 continue
             made = Path(temporary) / str(len(bundles)) / source.stem
@@ -256,19 +297,24 @@ def demo(
     console.print(f"look at the page with: ganexport preview {made['site']}")
 
 
-def _import_options(network: str | None, c_dim: int | None, image_range: str | None) -> ImportOptions:
-    """The options of an import, from their text."""
+def _targets(text: str) -> tuple[TargetName, ...]:
+    """Targets from text such as `onnx,tfjs`; whether there are such is checked where they are written."""
+    return cast("tuple[TargetName, ...]", tuple(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _import_options(image_range: str | None, **given: Any) -> ImportOptions:
+    """The options of an import; the range from its text."""
     from ganexport.importers import ImportOptions
 
     if image_range is None:
-        return ImportOptions(network, c_dim)
+        return ImportOptions(**given)
     try:
         low, high = (float(part) for part in image_range.split(","))
     except ValueError:
         low, high = 0.0, 0.0
     if not -1e6 < low < high < 1e6:
         raise OptionError(f"--image-range takes two rising numbers such as 0,1; found {image_range!r}")
-    return ImportOptions(network, c_dim, (low, high))
+    return ImportOptions(**given, image_range=(low, high))
 
 
 def _convert(
@@ -276,14 +322,15 @@ def _convert(
 ) -> None:
     """Load and convert with a progress line, and print the gate's table even when it fails."""
     from ganexport.convert import convert as run
-    from ganexport.generator import load, with_labels
+    from ganexport.generator import with_labels
     from ganexport.manifest import ParityResult
     from ganexport.parity import parity_table
+    from ganexport.source import open_source
 
     results: list[ParityResult] = []
     with _progress() as say:
         say(f"reading {source}")
-        generator = load(source, imports)
+        generator = open_source(source, imports)
         if labels is not None:
             generator = with_labels(generator, labels)
         try:

@@ -16,9 +16,11 @@ from safetensors.numpy import save_file
 from ganexport import __version__
 from ganexport.architectures import extra_inputs
 from ganexport.atomic import atomic_folder
+from ganexport.cost import multiply_adds
 from ganexport.errors import OptionError
-from ganexport.exporters import EXPORTERS, ExportOptions
+from ganexport.exporters import EXPORTERS, GRAPH_EXPORTERS, ExportOptions
 from ganexport.generator import Generator
+from ganexport.graph_model import GraphModel, GraphOracle
 from ganexport.manifest import (
     MANIFEST_NAME,
     Defaults,
@@ -36,6 +38,7 @@ from ganexport.manifest import (
 )
 from ganexport.model_card import model_card
 from ganexport.parity import Case, Oracle, cases_for, check_target, feeds_of, require_parity
+from ganexport.parity.cases import FEWER_CASES_ABOVE
 from ganexport.pictures import grid, save_webp
 from ganexport.weights import file_sha256
 
@@ -52,14 +55,14 @@ class ConvertOptions:
     """How to convert.
 
     Attributes:
-        targets: What to write.
+        targets: What to write; None for all that the source can become.
         export: Choices that change the graphs.
         checkpoint: Whether the bundle holds the canonical checkpoint too.
         allow_unverified: Whether a target may stay in that no runtime here could verify.
         force: Whether to replace an existing output.
     """
 
-    targets: tuple[TargetName, ...] = ("onnx", "tfjs")
+    targets: tuple[TargetName, ...] | None = None
     export: ExportOptions = field(default_factory=ExportOptions)
     checkpoint: bool = True
     allow_unverified: bool = False
@@ -67,7 +70,7 @@ class ConvertOptions:
 
 
 def convert(
-    generator: Generator,
+    generator: Generator | GraphModel,
     output: Path,
     options: ConvertOptions = ConvertOptions(),  # frozen
     *,
@@ -90,15 +93,15 @@ def convert(
         OutputExistsError: The folder exists and `force` was not given.
         OptionError: No target, or an unknown one.
     """
-    _check_targets(options.targets)
+    wanted = _targets(generator, options)
     with atomic_folder(output, force=options.force) as folder:
         targets: dict[TargetName, Graphs] = {}
-        for target in options.targets:
+        for target in wanted:
             on_stage(f"writing {target}")
-            targets[target] = EXPORTERS[target](generator, folder, options.export)
+            targets[target] = _export(generator, target, folder, options.export)
         on_stage("drawing the oracle's pictures")
         mode = options.export.noise_mode(generator.spec)
-        oracle = Oracle(generator)
+        oracle = GraphOracle(generator) if isinstance(generator, GraphModel) else Oracle(generator)
         cases = gate_cases(oracle, mode)
         results: list[ParityResult] = []
         for target, graphs in targets.items():
@@ -110,14 +113,15 @@ def convert(
                 cases,
                 weights_sha256=generator.provenance.weights_sha256,
                 image_range=generator.spec.image_range,
+                multiply_adds=_multiply_adds(generator),
                 on_result=on_result,
             )
-        require_parity(results, options.targets, allow_unverified=options.allow_unverified)
+        require_parity(results, wanted, allow_unverified=options.allow_unverified)
         on_stage("writing the bundle")
         model_name = name or output.resolve().name
         _write_goldens(folder / GOLDENS_NAME, cases)
         _write_preview(folder / PREVIEW_NAME, oracle, cases, mode)
-        if options.checkpoint:
+        if options.checkpoint and isinstance(generator, Generator):
             generator.save(folder / CHECKPOINT_NAME)
         (folder / "README.md").write_text(model_card(model_name, generator, results), encoding="utf-8")
         manifest = Manifest(
@@ -143,13 +147,33 @@ def convert(
     return manifest
 
 
-def gate_cases(oracle: Oracle, mode: NoiseMode) -> list[Case]:
+def gate_cases(oracle: Oracle | GraphOracle, mode: NoiseMode) -> list[Case]:
     """The gate's cases with the oracle's answers, for graphs that take noise in this mode."""
     cases = []
     for golden in cases_for(oracle.spec, mode):
         feeds = feeds_of(golden, oracle.spec, mode)
         cases.append(Case(golden, feeds, oracle(feeds)))
     return cases
+
+
+def _targets(generator: Generator | GraphModel, options: ConvertOptions) -> tuple[TargetName, ...]:
+    if options.targets is None:
+        onnx_only = isinstance(generator, GraphModel) and generator.tensorflow is None
+        return ("onnx",) if onnx_only else ("onnx", "tfjs")
+    _check_targets(options.targets)
+    return options.targets
+
+
+def _multiply_adds(generator: Generator | GraphModel) -> int:
+    if isinstance(generator, GraphModel):
+        return min(generator.multiply_adds, FEWER_CASES_ABOVE)  # it has all cases, however large it is
+    return multiply_adds(generator.spec)
+
+
+def _export(generator: Generator | GraphModel, target: TargetName, folder: Path, options: ExportOptions) -> Graphs:
+    if isinstance(generator, GraphModel):
+        return GRAPH_EXPORTERS[target](generator, folder, options)
+    return EXPORTERS[target](generator, folder, options)
 
 
 def _check_targets(targets: Sequence[str]) -> None:
@@ -169,7 +193,7 @@ def _write_goldens(path: Path, cases: Sequence[Case]) -> None:
     save_file(tensors, path)
 
 
-def _write_preview(path: Path, oracle: Oracle, cases: Sequence[Case], mode: NoiseMode) -> None:
+def _write_preview(path: Path, oracle: Oracle | GraphOracle, cases: Sequence[Case], mode: NoiseMode) -> None:
     """A grid of pictures: a row a class for small conditional nets, else what the goldens show."""
     spec = oracle.spec
     if spec.c_dim and spec.resolution <= 64:

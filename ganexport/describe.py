@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from ganexport.errors import CheckpointError
-from ganexport.generator import load
+from ganexport.errors import CheckpointError, GanExportError
 from ganexport.importers import NO_OPTIONS, ImportOptions
 from ganexport.manifest import MANIFEST_NAME, read_manifest
+from ganexport.source import graph_importer, open_source
 
 __all__ = ["describe"]
 
@@ -26,7 +27,18 @@ def describe(path: Path, options: ImportOptions = NO_OPTIONS) -> dict[str, Any]:
     """
     if not path.exists():
         raise CheckpointError(f"{path} does not exist")
+    if (importer := graph_importer(path)) is not None and hasattr(importer, "describe"):
+        return _graph(path, importer)
     return _bundle(path) if path.is_dir() or path.name == MANIFEST_NAME else _checkpoint(path, options)
+
+
+def _graph(path: Path, importer: ModuleType) -> dict[str, Any]:
+    """A file that only another program could draw: what it says of itself."""
+    try:
+        facts: dict[str, Any] = importer.describe(path)
+        return facts
+    except GanExportError as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _bundle(path: Path) -> dict[str, Any]:
@@ -46,7 +58,7 @@ def _bundle(path: Path) -> dict[str, Any]:
 
 
 def _checkpoint(path: Path, options: ImportOptions) -> dict[str, Any]:
-    generator = load(path, options)
+    generator = open_source(path, options)
     return {
         "kind": "checkpoint",
         **_spec(generator.spec.model_dump(mode="json")),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ganexport.architectures import spec_from_json, weight_shapes
 from ganexport.errors import CheckpointError, OptionError, SpecError, WeightsError
+from ganexport.graph_model import GraphModel
 from ganexport.importers import NO_OPTIONS, ImportOptions, import_checkpoint, safetensors_metadata
 from ganexport.spec import GeneratorSpec, Provenance, explain
 from ganexport.weights import Tensors, check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
@@ -69,6 +70,9 @@ class Generator:
             "labels": self.labels,
         }
         write_tensors(path, self.weights, {METADATA_KEY: json.dumps(header)}, force=force)
+
+
+S = TypeVar("S", bound="Generator | GraphModel")
 
 
 def load(path: Path, options: ImportOptions = NO_OPTIONS) -> Generator:
@@ -142,7 +146,7 @@ def _header(path: Path, text: str) -> dict[str, Any]:
     return header
 
 
-def with_labels(generator: Generator, path: Path) -> Generator:
+def with_labels(generator: S, path: Path) -> S:
     """The same generator with the class names of a text file, one a line.
 
     Raises:
@@ -153,4 +157,4 @@ def with_labels(generator: Generator, path: Path) -> Generator:
         names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"cannot read the class names in {path}: {error}") from None
-    return Generator(generator.spec, generator.weights, generator.provenance, tuple(names))
+    return replace(generator, labels=tuple(names))

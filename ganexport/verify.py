@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from ganexport.architectures import ARCHITECTURES, spec_from_json
 from ganexport.bundle import check_files
+from ganexport.cost import multiply_adds
 from ganexport.errors import BundleError
 from ganexport.generator import load
 from ganexport.latents import noise_from_seeds
 from ganexport.manifest import GoldenCase, Manifest, ParityResult, TargetName, read_manifest
-from ganexport.parity import Case, Oracle, check_target, feeds_of, require_parity
+from ganexport.parity import Case, Oracle, check_target, feeds_of, require_parity, too_slow
 from ganexport.parity.tolerances import GREY_LEVELS
 
 __all__ = ["verify"]
@@ -48,7 +50,7 @@ def verify(
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     on_stage("drawing the oracle's pictures")
-    cases = _cases(folder, manifest)
+    cases, cost = _cases(folder, manifest), _multiply_adds(manifest)
     results: list[ParityResult] = []
     for target, graphs in manifest.targets.items():
         on_stage(f"verifying {target}")
@@ -59,12 +61,19 @@ def verify(
             cases,
             weights_sha256=manifest.provenance.weights_sha256,
             image_range=manifest.spec.image_range,
+            multiply_adds=cost,
         )
     if browser:
         on_stage("verifying in a browser")
-        results += _browser(folder, manifest)
+        results += _browser(folder, manifest, cost)
     require_parity(results, manifest.targets, allow_unverified=allow_unverified)
     return results
+
+
+def _multiply_adds(manifest: Manifest) -> int:
+    if manifest.spec.architecture not in ARCHITECTURES:
+        return 0
+    return multiply_adds(spec_from_json(manifest.spec.model_dump(mode="json")))
 
 
 def _cases(folder: Path, manifest: Manifest) -> list[Case]:
@@ -94,13 +103,14 @@ def _noise(golden: GoldenCase, manifest: Manifest) -> dict[str, NDArray[np.float
     return noise_from_seeds(golden.seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
 
 
-def _browser(folder: Path, manifest: Manifest) -> list[ParityResult]:
+def _browser(folder: Path, manifest: Manifest, cost: int) -> list[ParityResult]:
     from ganexport.runtimes.browser import BROWSER_RUNTIMES, browser_results
 
     targets: dict[str, TargetName] = {name: "onnx" if name.startswith("ort") else "tfjs" for name in BROWSER_RUNTIMES}
-    wanted = [name for name, target in targets.items() if target in manifest.targets]
-    results = []
-    for found in browser_results(folder, wanted):
+    offered = [name for name, target in targets.items() if target in manifest.targets]
+    slow = {name: reason for name in offered if (reason := too_slow(name, cost)) is not None}
+    results = [_left_out(targets[name], name, reason) for name, reason in slow.items()]
+    for found in browser_results(folder, [name for name in offered if name not in slow]):
         error = found.max_grey_levels
         ok = error is not None and error <= GREY_LEVELS and not found.leaked_tensors
         reason = found.reason or (
@@ -120,3 +130,15 @@ def _browser(folder: Path, manifest: Manifest) -> list[ParityResult]:
             )
         )
     return results
+
+
+def _left_out(target: TargetName, runtime: str, reason: str) -> ParityResult:
+    return ParityResult(
+        target=target,
+        runtime=f"{runtime} in a browser",
+        version=None,
+        case="all",
+        tensor="all",
+        status="not verified",
+        reason=reason,
+    )

@@ -10,6 +10,7 @@ from typing import Literal
 from ganexport.architectures import extra_inputs, noise_shapes
 from ganexport.errors import OptionError
 from ganexport.generator import Generator
+from ganexport.graph_model import GraphModel
 from ganexport.manifest import GraphTensor, NoiseMode
 from ganexport.ops.graph import Shape, Value
 from ganexport.spec import GeneratorSpec
@@ -34,6 +35,7 @@ class ExportOptions:
         noise: `const` keeps the stored noise, scaled by the input `noise_scale`; `none` leaves it out; with `random`
             and `input` the graphs take it as inputs, which a reader draws from the seed or asks its caller for.
         truncation_psi: Default that readers of the bundle use.
+        single_file: Whether an ONNX graph holds all its weights, also those that would lie in files beside it.
 
     Raises:
         OptionError: psi is not a finite number.
@@ -41,6 +43,7 @@ class ExportOptions:
 
     noise: NoiseMode = "const"
     truncation_psi: float = 1.0
+    single_file: bool = False
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.truncation_psi):
@@ -77,7 +80,7 @@ def latent_inputs(spec: GeneratorSpec) -> dict[str, Shape]:
     return {**inputs, "c": (None, spec.c_dim)} if spec.c_dim else inputs
 
 
-def metadata(generator: Generator, options: ExportOptions) -> dict[str, str]:
+def metadata(generator: Generator | GraphModel, options: ExportOptions) -> dict[str, str]:
     """What each graph says of itself: the hash of its weights, its spec, its defaults."""
     return {
         "ganexport.weights_sha256": generator.provenance.weights_sha256,

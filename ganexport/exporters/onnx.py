@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import onnx
 from onnx import TensorProto
 
 from ganexport.architectures import mapping, synthesis
+from ganexport.errors import OptionError
+from ganexport.exporters._weight_files import WeightFiles
 from ganexport.exporters.graphs import (
     ExportOptions,
     further_inputs,
@@ -25,41 +28,54 @@ from ganexport.manifest import Graph, Graphs
 from ganexport.ops.graph import Value, named_weights
 from ganexport.ops.onnx_ops import OnnxOps
 
-__all__ = ["export"]
+__all__ = ["FOLDER", "export", "to_pixels"]
 
 FOLDER = "onnx"
+MOST_IN_ONE_FILE = (2 << 30) - (1 << 20)
+"""What protobuf can write, less a mebibyte for the graph itself."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One export: what, where to, how, and the weights that lie beside the graphs."""
+
+    generator: Generator
+    folder: Path
+    options: ExportOptions
+    files: WeightFiles
 
 
 def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs:
     """Write `onnx/*.onnx` into a bundle's folder; returns their manifest entries."""
-    (folder / FOLDER).mkdir()
-    has_mapping = generator.spec.has_w_space
+    place = folder / FOLDER
+    place.mkdir()
+    job = _Job(generator, place, options, WeightFiles(place))
     return Graphs(
-        mapping=_mapping(generator, folder, options) if has_mapping else None,
-        synthesis=(_synthesis(generator, folder, options),),
-        generator=_whole(generator, folder, options),
+        mapping=_mapping(job) if generator.spec.has_w_space else None,
+        synthesis=(_synthesis(job),),
+        generator=_whole(job),
     )
 
 
-def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
-    spec, ops = generator.spec, OnnxOps()
+def _mapping(job: _Job) -> Graph:
+    spec, ops = job.generator.spec, OnnxOps()
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
-    weights = named_weights(generator.weights)
+    weights = named_weights(job.generator.weights)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
-    return _write(generator, folder, options, "mapping", ops, inputs, outputs, resolution=None)
+    return _write(job, "mapping", ops, inputs, outputs, resolution=None)
 
 
-def _synthesis(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
-    spec, ops = generator.spec, OnnxOps()
-    inputs = {name: ops.input(name, shape) for name, shape in synthesis_inputs(spec, options).items()}
-    outputs = synthesis(ops, named_weights(generator.weights), spec, inputs)
-    return _write(generator, folder, options, "synthesis", ops, inputs, outputs, resolution=spec.resolution)
+def _synthesis(job: _Job) -> Graph:
+    spec, ops = job.generator.spec, OnnxOps()
+    inputs = {name: ops.input(name, shape) for name, shape in synthesis_inputs(spec, job.options).items()}
+    outputs = synthesis(ops, named_weights(job.generator.weights), spec, inputs)
+    return _write(job, "synthesis", ops, inputs, outputs, resolution=spec.resolution)
 
 
-def _whole(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
+def _whole(job: _Job) -> Graph:
     """z, c, truncation_psi [N] -> images uint8 [N, H, W, C]; stored noise at its full strength."""
-    spec, ops = generator.spec, OnnxOps()
-    weights = named_weights(generator.weights)
+    spec, ops = job.generator.spec, OnnxOps()
+    weights = named_weights(job.generator.weights)
     inputs = {name: ops.input(name, shape) for name, shape in latent_inputs(spec).items()}
     into = dict(inputs)
     if spec.has_w_space:
@@ -68,22 +84,23 @@ def _whole(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
         column = ops.node("Unsqueeze", [psi, ops.constant("axes_1", np.asarray([1], np.int64))], (None, 1))
         psis = ops.node("Mul", [column, every], (None, spec.num_ws))
         into = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), psis)
-    if options.noise_mode(spec) == "const":
+    if job.options.noise_mode(spec) == "const":
         into["noise_scale"] = Value(ops.constant("noise_on", np.ones(1, np.float32)), (1,))
-    further = {name: ops.input(name, shape) for name, shape in further_inputs(spec, options).items()}
+    further = {name: ops.input(name, shape) for name, shape in further_inputs(spec, job.options).items()}
     inputs |= further
     into |= further
-    images = _to_pixels(ops, synthesis(ops, weights, spec, into)["image"], spec.image_range)
-    model = ops.model("generator", {"images": (images, TensorProto.UINT8)}, metadata(generator, options))
+    images = to_pixels(ops, synthesis(ops, weights, spec, into)["image"], spec.image_range)
+    file, weight_files = _save(job, "generator", ops, {"images": (images, TensorProto.UINT8)})
     return Graph(
-        file=_save(model, folder, "generator"),
+        file=file,
+        weight_files=weight_files,
         resolution=spec.resolution,
         inputs=tuple(tensor(name, value) for name, value in inputs.items()),
         outputs=(picture_tensor(spec),),
     )
 
 
-def _to_pixels(ops: OnnxOps, image: Value, image_range: tuple[float, float]) -> Value:
+def to_pixels(ops: OnnxOps, image: Value, image_range: tuple[float, float]) -> Value:
     """[N, C, H, W] float32 -> [N, H, W, C] uint8, by the same steps as `pictures.to_uint8`."""
     low, high = image_range
     x = image
@@ -97,26 +114,36 @@ def _to_pixels(ops: OnnxOps, image: Value, image_range: tuple[float, float]) -> 
 
 
 def _write(
-    generator: Generator,
-    folder: Path,
-    options: ExportOptions,
+    job: _Job,
     name: str,
     ops: OnnxOps,
     inputs: Mapping[str, Value],
     outputs: Mapping[str, Value],
     resolution: int | None,
 ) -> Graph:
-    typed = {out: (value, int(TensorProto.FLOAT)) for out, value in outputs.items()}
-    model = ops.model(name, typed, metadata(generator, options))
+    file, weight_files = _save(job, name, ops, {out: (value, TensorProto.FLOAT) for out, value in outputs.items()})
     return Graph(
-        file=_save(model, folder, name),
+        file=file,
+        weight_files=weight_files,
         resolution=resolution,
         inputs=tuple(tensor(n, v) for n, v in inputs.items()),
         outputs=tuple(tensor(n, v) for n, v in outputs.items()),
     )
 
 
-def _save(model: onnx.ModelProto, folder: Path, name: str) -> str:
-    path = f"{FOLDER}/{name}.onnx"
-    onnx.save(model, str(folder / path))
-    return path
+def _save(
+    job: _Job, name: str, ops: OnnxOps, outputs: Mapping[str, tuple[Value, TensorProto.DataType]]
+) -> tuple[str, tuple[str, ...]]:
+    """Write and check a graph; its path in the bundle, and those of the weights beside it."""
+    size, single = ops.constant_bytes, job.options.single_file
+    if single and size > MOST_IN_ONE_FILE:
+        raise OptionError(
+            f"{name}.onnx would hold {size / 1e9:.1f} GB of weights, and a single ONNX file at most 2 GB; "
+            "leave out --single-file"
+        )
+    fill = job.files.next_graph(0 if single else size)
+    model = ops.model(name, outputs, metadata(job.generator, job.options), fill)
+    path = job.folder / f"{name}.onnx"
+    onnx.save(model, str(path))
+    onnx.checker.check_model(str(path))
+    return f"{FOLDER}/{path.name}", tuple(f"{FOLDER}/{file}" for file in job.files.used)

@@ -12,11 +12,12 @@ import numpy as np
 from ganexport.architectures import mapping, synthesis
 from ganexport.exporters.graphs import ExportOptions, mapping_inputs, metadata, synthesis_inputs, tensor
 from ganexport.generator import Generator
+from ganexport.graph_model import GraphModel
 from ganexport.manifest import Graph, Graphs
 from ganexport.ops.graph import Value, named_weights
 from ganexport.ops.tfjs_ops import TfjsOps
 
-__all__ = ["export"]
+__all__ = ["export", "write_graph"]
 
 FOLDER = "tfjs"
 SHARD_BYTES = 4 << 20
@@ -36,18 +37,18 @@ def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Grap
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
     weights = named_weights(generator.weights)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
-    return _write(generator, folder, options, "mapping", ops, outputs, resolution=None)
+    return write_graph(generator, folder, options, "mapping", ops, outputs, resolution=None)
 
 
 def _synthesis(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
     spec, ops = generator.spec, TfjsOps()
     inputs = {name: ops.input(name, shape) for name, shape in synthesis_inputs(spec, options).items()}
     outputs = synthesis(ops, named_weights(generator.weights), spec, inputs)
-    return _write(generator, folder, options, "synthesis", ops, outputs, resolution=spec.resolution)
+    return write_graph(generator, folder, options, "synthesis", ops, outputs, resolution=spec.resolution)
 
 
-def _write(
-    generator: Generator,
+def write_graph(
+    generator: Generator | GraphModel,
     folder: Path,
     options: ExportOptions,
     name: str,
@@ -55,6 +56,7 @@ def _write(
     outputs: Mapping[str, Value],
     resolution: int | None,
 ) -> Graph:
+    """Write one graph model with its shards; returns its manifest entry."""
     named = {out: ops.output(out, value) for out, value in outputs.items()}
     place = folder / FOLDER / name
     place.mkdir(parents=True)

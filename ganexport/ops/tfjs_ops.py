@@ -19,6 +19,7 @@ from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summe
 from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 from ganexport.ops.tfjs_attributes import Json, Window, shape_json, string_json
+from ganexport.ops.tfjs_depthwise import Tiling, separate
 
 __all__ = ["TfjsOps"]
 
@@ -242,7 +243,7 @@ class TfjsOps(Ops[Value, Weight]):
         before, after = padding
         x = self._crop(x, max(-before, 0), max(-after, 0))
         before, after = max(before, 0), max(after, 0)
-        separated = _separate(fir)
+        separated = separate(fir)
         if separated is None:
             return self._depthwise(x, fir[::-1, ::-1], (before, after), (before, after))
         rows, columns = separated
@@ -353,9 +354,17 @@ class TfjsOps(Ops[Value, Weight]):
     ) -> Value:
         channels = x.shape[3]
         assert channels is not None
-        array = np.tile(taps.astype(np.float32)[:, :, None, None], (1, 1, channels, 1))
-        window = Window(taps.shape, rows, columns, strides)
-        return self._conv("DepthwiseConv2dNative", x, self.constant(name, array), window, channels=channels)
+        parts: list[Value] = []
+        tiled = Tiling(taps, strides)
+        for tile, around_rows, around_columns in tiled.tiles(rows, columns):
+            array = np.tile(tile.astype(np.float32)[:, :, None, None], (1, 1, channels, 1))
+            weight = self.constant(f"{name}.tile{len(parts)}", array)
+            window = Window(tile.shape, around_rows, around_columns, strides)
+            parts.append(self._conv("DepthwiseConv2dNative", x, weight, window, channels=channels))
+        # Not an Add, which would be taken for a bias.
+        whole = self.node("AddN", parts, parts[0].shape, N={"i": str(len(parts))}) if len(parts) > 1 else parts[0]
+        more_rows, more_columns = tiled.surplus
+        return self.crop(whole, (more_rows, more_rows), (more_columns, more_columns))
 
     def _conv(self, op: str, x: Value, weight: str, window: Window, channels: int | None = None) -> Value:
         h, w = _size(x)
@@ -375,13 +384,6 @@ class TfjsOps(Ops[Value, Weight]):
         h, w = (size - sum(cut) for size, cut in zip(_size(x), (rows, columns), strict=True))
         begin, size = self._ints(0, rows[0], columns[0], 0), self._ints(-1, h, w, -1)
         return self.node("Slice", [x, begin, size], (x.shape[0], h, w, x.shape[3]))
-
-
-def _separate(fir: Fir) -> tuple[Fir, Fir] | None:
-    """Column and row taps whose outer product is `fir`, or None where there are none."""
-    i, j = np.unravel_index(np.argmax(np.abs(fir)), fir.shape)
-    rows, columns = fir[:, j], fir[i, :] / fir[i, j]
-    return (rows, columns) if np.allclose(np.outer(rows, columns), fir, rtol=1e-9, atol=0) else None
 
 
 def _size(x: Value) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The parity gate: an artefact draws the float64 oracle's picture, or there is no bundle."""
 
 from ganexport.parity.cases import Case, Oracle, cases_for, feeds_of
-from ganexport.parity.compare import check_target, compare, runtimes_of
+from ganexport.parity.compare import check_target, compare, runtimes_of, too_slow
 from ganexport.parity.report import parity_table, require_parity
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "parity_table",
     "require_parity",
     "runtimes_of",
+    "too_slow",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.architectures import extra_inputs, mapping, noise_shapes, synthesis
+from ganexport.cost import multiply_adds
 from ganexport.generator import Generator
 from ganexport.latents import noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
 from ganexport.manifest import GoldenCase, NoiseMode
@@ -16,7 +17,10 @@ from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.pictures import to_uint8
 from ganexport.spec import GeneratorSpec
 
-__all__ = ["Case", "Oracle", "cases_for", "feeds_of"]
+__all__ = ["FEWER_CASES_ABOVE", "Case", "Oracle", "cases_for", "feeds_of", "has_fewer_cases"]
+
+FEWER_CASES_ABOVE = 20_000_000_000
+"""Multiply-adds of a picture above which a batch of 1 and one of 2 stand for all cases: a minute and more each."""
 
 Floats = NDArray[np.float32]
 
@@ -65,6 +69,8 @@ class Oracle:
 def cases_for(spec: GeneratorSpec, mode: NoiseMode) -> list[GoldenCase]:
     """Batch 1 and 3, several seeds and classes; with a w space psi 1, 0.7, 0 and a cutoff; noise on and off.
 
+    Large generators get as few pictures as can show a batch, truncation, noise on and off, and other inputs.
+
     Args:
         spec: What goes into the generator.
         mode: How its graphs take noise.
@@ -75,6 +81,15 @@ def cases_for(spec: GeneratorSpec, mode: NoiseMode) -> list[GoldenCase]:
         labels = tuple((7 * seed + 3) % spec.c_dim for seed in seeds) if spec.c_dim else None
         return GoldenCase(**{"noise_mode": usual, **more}, name=name, seeds=seeds, labels=labels, truncation_psi=psi)
 
+    extras = extra_inputs(spec)
+    random = np.random.RandomState(12)
+    moved = {name: value + 0.2 * random.randn(*value.shape) for name, value in extras.items()}
+    other = {name: tuple(value.ravel().tolist()) for name, value in moved.items()}
+    if has_fewer_cases(multiply_adds(spec)):
+        return [
+            case("one", (0,)),
+            case("two", (1, 2), 0.7 if spec.has_w_space else 1.0, noise_mode="none", inputs=other),
+        ]
     cases = [case("one", (0,)), case("three", (1, 2, 3))]
     if spec.has_w_space:
         cases += [
@@ -84,11 +99,14 @@ def cases_for(spec: GeneratorSpec, mode: NoiseMode) -> list[GoldenCase]:
         ]
     if mode != "none":
         cases.append(case("no-noise", (11,), noise_mode="none"))
-    if extras := extra_inputs(spec):
-        random = np.random.RandomState(12)
-        moved = {name: value + 0.2 * random.randn(*value.shape) for name, value in extras.items()}
-        cases.append(case("other-inputs", (12, 13), inputs={n: tuple(v.ravel().tolist()) for n, v in moved.items()}))
+    if other:
+        cases.append(case("other-inputs", (12, 13), inputs=other))
     return cases
+
+
+def has_fewer_cases(multiply_adds: int) -> bool:
+    """Whether a generator of this cost is too large for all cases."""
+    return multiply_adds > FEWER_CASES_ABOVE
 
 
 def feeds_of(golden: GoldenCase, spec: GeneratorSpec, mode: NoiseMode) -> dict[str, Floats]:

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from ganexport.errors import GanExportError, RuntimeUnavailableError
 from ganexport.manifest import Graphs, ParityResult, TargetName
-from ganexport.parity.cases import Case
+from ganexport.parity.cases import Case, has_fewer_cases
 from ganexport.parity.tolerances import GREY_LEVELS, relative_tolerance
 from ganexport.pictures import to_uint8
 from ganexport.runtimes import RUNTIMES, Runtime
 
-__all__ = ["Row", "check_target", "compare", "runtimes_of"]
+__all__ = ["Row", "check_target", "compare", "runtimes_of", "too_slow"]
+
+SLOW = {"tfjs-cpu": 1_000_000_000}
+"""Multiply-adds of a picture above which a runtime is left out: plain JavaScript does about 10⁸ a second."""
 
 BLANK = 1e-3
 """A picture whose standard deviation is below this share of the image range shows nothing."""
@@ -58,14 +61,26 @@ def check_target(
     *,
     weights_sha256: str,
     image_range: tuple[float, float],
+    multiply_adds: int = 0,
     runtimes: Iterable[Runtime] | None = None,
     on_result: Callable[[ParityResult], None] = lambda result: None,
 ) -> list[ParityResult]:
     """Run the gate for one target.
 
+    Args:
+        folder: The bundle's.
+        target: Which.
+        graphs: Of the target.
+        cases: What is replayed, with the oracle's answers.
+        weights_sha256: Hash that the graphs must say they were made of.
+        image_range: Values of black and white.
+        multiply_adds: Of one picture; large ones are too slow for some runtimes, and have fewer cases.
+        runtimes: All of the target without it.
+        on_result: Told each result.
+
     Returns:
         One result for each runtime, case and tensor, and one for the weights' hash of each graph. A runtime that was
-        not there gives one line, `not verified` with the reason.
+        not there or too slow gives one line, `not verified` with the reason; so do the cases that were left out.
     """
     results: list[ParityResult] = []
     for runtime in runtimes_of(target) if runtimes is None else runtimes:
@@ -73,10 +88,13 @@ def check_target(
         found: list[ParityResult] = []
         try:
             row = replace(row, version=runtime.version())
+            if (reason := too_slow(runtime.name, multiply_adds)) is not None:
+                raise RuntimeUnavailableError(reason)
             found += _fingerprints(runtime, folder, graphs, row, weights_sha256)
             outputs = runtime.replay(folder, graphs, [case.feeds for case in cases])
             for case, got in zip(cases, outputs, strict=True):
                 found += compare(case, got, row, image_range)
+            found += _left_out(row, multiply_adds)
         except RuntimeUnavailableError as error:
             found = [row.result("not verified", str(error))]
         except GanExportError as error:
@@ -85,6 +103,13 @@ def check_target(
             on_result(result)
         results += found
     return results
+
+
+def too_slow(runtime: str, multiply_adds: int) -> str | None:
+    """Why a runtime is left out for a generator of this cost; None when it is not."""
+    if multiply_adds <= SLOW.get(runtime, multiply_adds):
+        return None
+    return f"left out: too slow for {multiply_adds / 1e9:.1f} GMAC a picture"
 
 
 def compare(
@@ -124,6 +149,13 @@ def _tensor(row: Row, expected: NDArray[Any], got: NDArray[Any], image_range: tu
     if error > tolerance:
         return row.result("failed", "differs from the oracle", max_abs=error, tolerance=tolerance)
     return row.result("ok", max_abs=error, tolerance=tolerance)
+
+
+def _left_out(row: Row, multiply_adds: int) -> list[ParityResult]:
+    if not has_fewer_cases(multiply_adds):
+        return []
+    reason = f"left out: {multiply_adds / 1e9:.1f} GMAC a picture, so batches of 1 and 2 stand for all"
+    return [replace(row, case="further cases").result("not verified", reason)]
 
 
 def _fingerprints(runtime: Runtime, folder: Path, graphs: Graphs, row: Row, weights_sha256: str) -> list[ParityResult]:

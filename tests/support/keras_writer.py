@@ -19,7 +19,7 @@ from keras import layers
 
 SEEDS = (3, 14, 15)
 CLASSES = 5
-Z_DIMS = {"dense": 100, "transposed": 20, "conditional": 16}
+Z_DIMS = {"dense": 100, "transposed": 20, "conditional": 16, "varied": 11}
 
 
 def dense() -> keras.Model:
@@ -64,6 +64,22 @@ def conditional() -> keras.Model:
     return keras.Model([z, label], layers.Conv2D(1, 3, padding="same", activation="tanh")(x))
 
 
+def varied() -> keras.Model:
+    """Most other layers, 16² RGB, channels first, from a latent [N, 1, 1, z] in which one-hot classes follow z."""
+    z = layers.Input((1, 1, Z_DIMS["varied"] + CLASSES))
+    x = layers.PReLU(shared_axes=[1, 2])(layers.Conv2DTranspose(8, 4)(z))
+    x = layers.Conv2DTranspose(6, 4, strides=2, padding="same")(layers.GroupNormalization(4)(x))
+    x = layers.ELU()(layers.LayerNormalization()(x))
+    x = layers.SeparableConv2D(6, 3, padding="same", activation="swish")(x)
+    x = layers.Cropping2D(1)(layers.ZeroPadding2D(1)(layers.DepthwiseConv2D(3, padding="same")(x)))
+    y = layers.Conv2D(6, 1, activation="gelu")(x)
+    x = layers.Concatenate()([layers.Add()([x, y]), y])
+    x = layers.UpSampling2D()(layers.AveragePooling2D(1)(x))
+    inner = keras.Sequential([layers.Input((16, 16, 12)), layers.Conv2D(3, 3, padding="same", dilation_rate=2)])
+    x = layers.Rescaling(2.0, -1.0)(layers.Activation("sigmoid")(inner(x)))
+    return keras.Model(z, layers.Permute((3, 1, 2))(x))
+
+
 def not_degenerate(model: keras.Model) -> keras.Model:
     """Weights and statistics that hide nothing."""
     random = np.random.RandomState(0)
@@ -81,15 +97,19 @@ def not_degenerate(model: keras.Model) -> keras.Model:
 
 
 def write_good(folder: Path) -> None:
-    for make in (dense, transposed, conditional):
+    for make in (dense, transposed, varied, conditional):
         name = make.__name__
         model = not_degenerate(make())
         model.save(folder / f"{name}.keras")
         model.save(folder / f"{name}.h5")
         model.export(folder / name, verbose=False)
         z = np.concatenate([np.random.RandomState(s).randn(1, Z_DIMS[name]) for s in SEEDS]).astype("float32")
-        feeds = [z] if name != "conditional" else [z, np.array([[s % CLASSES] for s in SEEDS], "int32")]
-        np.save(folder / f"{name}.npy", model.predict(feeds if len(feeds) > 1 else feeds[0], verbose=0))
+        classes = [s % CLASSES for s in SEEDS]
+        feeds = [z, np.array(classes, "int32")[:, None]] if name == "conditional" else z
+        if name == "varied":
+            feeds = np.concatenate([z, np.eye(CLASSES, dtype="float32")[classes]], axis=1)[:, None, None]
+        image = model.predict(feeds, verbose=0)
+        np.save(folder / f"{name}.npy", image.transpose(0, 2, 3, 1) if name == "varied" else image)
     model.save_weights(folder / "only.weights.h5")
     as_keras_2(folder / "transposed.h5", folder / "transposed2.h5")
 

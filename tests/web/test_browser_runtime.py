@@ -10,7 +10,7 @@ from support.generators import make_generator, stylegan2_spec
 
 from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import BundleError, RuntimeUnavailableError
-from ganexport.exporters import ExportOptions
+from ganexport.exporters import ExportOptions, _weight_files
 from ganexport.manifest import read_manifest
 from ganexport.runtimes import browser
 from ganexport.runtimes.browser import browser_results
@@ -38,6 +38,20 @@ def test_noise_drawn_by_the_browser_is_python_s(tmp_path: Path) -> None:
     results = browser_results(tmp_path / "noisy", ("ort-wasm", "tfjs-wasm", "tfjs-webgl"))
     assert {case.noise_mode for case in manifest.goldens.cases} == {"random", "none"}
     assert len(results) == 3 * len(manifest.goldens.cases)
+    for result in results:
+        assert result.reason is None
+        assert result.max_grey_levels is not None
+        assert result.max_grey_levels <= 1
+
+
+def test_weights_beside_the_graphs_are_fetched_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_weight_files, "SHARD_BYTES", 20_000)
+    monkeypatch.setattr(_weight_files, "PAGE", 256)
+    generator = make_generator(stylegan2_spec(channels=(32, 24, 8)))
+    manifest = convert(generator, tmp_path / "shards", ConvertOptions(targets=("onnx",)))
+    assert len(manifest.targets["onnx"].synthesis[0].weight_files) > 2
+    results = browser_results(tmp_path / "shards", ("ort-wasm",))
+    assert len(results) == len(manifest.goldens.cases)
     for result in results:
         assert result.reason is None
         assert result.max_grey_levels is not None

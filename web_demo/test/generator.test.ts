@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import { sha256 } from '../src/lib/fetch_verified';
-import { type Generator, openBundle } from '../src/lib/generator';
+import { type Generator, openBundle, type Progress } from '../src/lib/generator';
 import type { Graph, Manifest } from '../src/lib/manifest';
 import type { Runtime } from '../src/lib/runtimes/runtime';
 import type { Tensors } from '../src/lib/tensor';
@@ -46,9 +46,8 @@ vi.mock('../src/lib/runtimes/registry', async (original) => ({
 beforeEach(async () => {
   runs.length = 0;
   const manifest = await bundle();
-  vi.stubGlobal('fetch', async (url: URL) =>
-    url.href.endsWith('.json') ? new Response(JSON.stringify(manifest)) : new Response(FILE),
-  );
+  const answer = async (url: URL) => new Response(url.href.endsWith('.json') ? JSON.stringify(manifest) : FILE);
+  vi.stubGlobal('fetch', vi.fn(answer));
 });
 
 afterEach(() => vi.unstubAllGlobals());
@@ -76,6 +75,16 @@ it('feeds further inputs, by default or as given', async () => {
     { shape: [2, 2], data: Float32Array.of(3, 4, 3, 4) },
     { shape: [2, 2], data: Float32Array.of(5, 6, 5, 6) },
   ]);
+});
+
+it('fetches the weights beside its graphs, each file once, and counts them', async () => {
+  const progress: Progress[] = [];
+  await openBundle('https://example.org/ganexport.json', { onProgress: (step) => progress.push(step) });
+  const fetched = vi.mocked(fetch).mock.calls.map(([url]) => String(url));
+  const names = ['ganexport.json', 'graph.onnx', 'shared.bin', 'own.bin'];
+  expect(fetched.sort()).toEqual(names.map((name) => `https://example.org/${name}`).sort());
+  const total = 3 * FILE.length;
+  expect(progress.at(-1)).toEqual({ loaded: total, total });
 });
 
 it('goes on after a run that failed', async () => {
@@ -126,19 +135,20 @@ function open(): Promise<Generator> {
 
 async function bundle(): Promise<Manifest> {
   const tensor = (name: string) => ({ name, shape: ['N', name === 'shift' ? 2 : 4] as const, dtype: 'float32' as const });
-  const graph = (inputs: readonly string[], outputs: readonly string[]): Graph => ({
+  const graph = (weights: readonly string[], inputs: readonly string[], outputs: readonly string[]): Graph => ({
     file: 'graph.onnx',
-    weight_files: [],
+    weight_files: weights,
     resolution: null,
     inputs: inputs.map(tensor),
     outputs: outputs.map(tensor),
   });
   const onnx = {
-    mapping: graph(['z', 'truncation_psi'], ['ws']),
-    synthesis: [graph(['ws', 'shift'], ['image', 'rgb_b8'])],
+    mapping: graph(['shared.bin'], ['z', 'truncation_psi'], ['ws']),
+    synthesis: [graph(['shared.bin', 'own.bin'], ['ws', 'shift'], ['image', 'rgb_b8'])],
     generator: null,
   };
-  const files = { 'graph.onnx': { bytes: FILE.length, sha256: await sha256(FILE) } };
+  const entry = { bytes: FILE.length, sha256: await sha256(FILE) };
+  const files = { 'graph.onnx': entry, 'shared.bin': entry, 'own.bin': entry };
   const defaults = { truncation_psi: 1, noise_mode: 'const' as const, inputs: { shift: [3, 4] } };
   return manifestOf({ resolution: RESOLUTION }, { targets: { onnx }, files, defaults });
 }

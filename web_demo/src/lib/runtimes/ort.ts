@@ -42,17 +42,21 @@ export function createOrtRuntime(): Runtime {
   };
 }
 
-function openSession(graph: Graph, files: Files): Promise<InferenceSession> {
-  const model = files.get(graph.file);
-  if (model === undefined) throw new GanExportError('runtime', `${graph.file} was not fetched`);
+async function openSession(graph: Graph, files: Files): Promise<InferenceSession> {
   const folder = graph.file.slice(0, graph.file.lastIndexOf('/') + 1);
-  return InferenceSession.create(model, {
+  return InferenceSession.create(bytesOf(files, graph.file), {
     executionProviders: ['wasm'],
     externalData: graph.weight_files.map((path) => ({
       path: path.startsWith(folder) ? path.slice(folder.length) : path, // as the model names it
-      data: files.get(path) ?? new Uint8Array(),
+      data: bytesOf(files, path),
     })),
   });
+}
+
+function bytesOf(files: Files, path: string): Uint8Array {
+  const bytes = files.get(path);
+  if (bytes === undefined) throw new GanExportError('runtime', `${path} was not fetched`);
+  return bytes;
 }
 
 async function runSession(session: InferenceSession, inputs: Tensors, outputs: readonly string[]): Promise<Tensors> {

@@ -1,0 +1,56 @@
+"""What a picture costs: multiply-adds, counted on the graph that would draw it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ganexport.architectures import ARCHITECTURES, extra_inputs, mapping, synthesis, weight_shapes
+from ganexport.ops.graph import Shape, Value, Weight
+from ganexport.ops.onnx_ops import OnnxOps
+from ganexport.spec import GeneratorSpec
+
+__all__ = ["multiply_adds"]
+
+
+def multiply_adds(spec: GeneratorSpec) -> int:
+    """Multiply-adds of one picture, in the convolutions and dense layers of its ONNX graphs.
+
+    Returns:
+        Their number; 0 for an architecture that is not ours, whose graph is not known here.
+    """
+    if spec.architecture not in ARCHITECTURES:
+        return 0
+    ops = _Counter()
+    one = np.float32(1)  # seen through any shape: no memory
+    weights = {name: Weight(name, np.broadcast_to(one, shape)) for name, shape in weight_shapes(spec).items()}
+    sizes: dict[str, Shape] = {"z": (spec.z_dim,), **({"c": (spec.c_dim,)} if spec.c_dim else {})}
+    sizes |= {name: value.shape for name, value in extra_inputs(spec).items()}
+    values = {name: ops.input(name, (None, *size)) for name, size in sizes.items()}
+    if spec.has_w_space:
+        psi = ops.input("truncation_psi", (None, spec.num_ws))
+        values |= mapping(ops, weights, spec, values["z"], values.get("c"), psi)
+    synthesis(ops, weights, spec, values)
+    return ops.multiply_adds
+
+
+class _Counter(OnnxOps):
+    """Adds up the products of every node with a kernel or a matrix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.multiply_adds = 0
+
+    def node(self, op: str, inputs: Sequence[Value | str], shape: Shape, **attributes: Any) -> Value:
+        value = super().node(op, inputs, shape, **attributes)
+        if op in ("Conv", "ConvTranspose", "Gemm"):
+            x, name = inputs[:2]
+            assert isinstance(x, Value)
+            assert isinstance(name, str)
+            kernel = self._constants[name]  # [O, I / groups, kh, kw], transposed [I, O / groups, kh, kw], dense [O, I]
+            walked = x.shape if op == "ConvTranspose" else shape
+            self.multiply_adds += kernel.size // len(kernel) * math.prod(size or 1 for size in walked)
+        return value

@@ -1,0 +1,75 @@
+"""How the command line looks: plain text, errors in one line, progress with rate and time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from ganexport.progress import Progress
+
+__all__ = ["console", "errors", "plain", "progress", "say_error"]
+
+console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+def plain(text: str) -> str:
+    """Text that rich prints as it is."""
+    return escape(text)
+
+
+def say_error(text: str) -> None:
+    """One line on stderr."""
+    errors.print(f"[red]error:[/] {plain(text)}", soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A line that says what happens now, with a bar where the steps are known; gone afterwards."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Counted(), TimeElapsedColumn())
+    with Bars(*columns, _Rate(), TimeRemainingColumn(), console=errors, transient=True) as bars:
+        yield _Shown(bars)
+
+
+class _Shown:
+    """Progress as one line of a terminal."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task = bars.add_task("starting", total=None)
+
+    def stage(self, text: str, steps: int | None = None) -> None:
+        self._bars.reset(self._task, description=plain(text), total=steps)
+
+    def step(self) -> None:
+        self._bars.advance(self._task)
+
+
+class _Counted(ProgressColumn):
+    """Steps done of all, where these are known."""
+
+    def render(self, task: Task) -> Text:
+        return MofNCompleteColumn().render(task) if task.total is not None else Text("")
+
+
+class _Rate(ProgressColumn):
+    """Steps a second, or seconds a step."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None or not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.1f}/s" if task.speed >= 1 else f"{1 / task.speed:.1f} s each")
