@@ -118,7 +118,7 @@ class Bundle:
             if mode == "input":
                 raise OptionError(f"this bundle takes noise as inputs: give it by name, or one of {', '.join(choices)}")
             how = "without noise" if made_for == "none" else f"for noise {' or '.join(choices)}"
-            raise OptionError(f"this bundle was made {how}, so {mode} has no meaning; convert again with --noise {mode}")
+            raise OptionError(f"this bundle was made {how}, so {mode} has no meaning; convert it with --noise {mode}")
         if mode == "random":
             return noise_from_seeds(seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
         quiet = {name: np.zeros((len(seeds), *shape), np.float32) for name, shape in shapes.items()}

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
-from rich.console import Console
 
 from ganexport import __version__
 from ganexport.errors import GanExportError, OptionError, UserError
+from ganexport.terminal import console, errors, plain, progress, say_error
 
 if TYPE_CHECKING:
     from ganexport.importers import ImportOptions
@@ -30,8 +29,6 @@ app = typer.Typer(
 INTERRUPTED = 130
 """Exit status after Ctrl-C, which Typer gives too."""
 
-console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-
 Source = Annotated[Path, typer.Argument(help="A checkpoint.", show_default=False)]
 BundleFolder = Annotated[Path, typer.Argument(help="A bundle's folder.", show_default=False)]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write.", show_default=False)]
@@ -46,6 +43,9 @@ CDim = Annotated[int | None, typer.Option("--c-dim", min=0, help="Number of clas
 ImageRange = Annotated[
     str | None,
     typer.Option("--image-range", metavar="LO,HI", help="Values of black and white in a foreign file."),
+]
+Resolution = Annotated[
+    int | None, typer.Option("--resolution", help="At which of its sizes to draw a network that was grown.")
 ]
 LatentInput = Annotated[str | None, typer.Option("--input", help="Which input of an ONNX or Keras file is z.")]
 LabelInput = Annotated[str | None, typer.Option("--label-input", help="Which of its inputs is the class.")]
@@ -64,7 +64,7 @@ def main() -> NoReturn:
     except GanExportError as error:
         if debug:
             raise
-        errors.print(f"[red]error:[/] {_plain(str(error))}", soft_wrap=True)
+        say_error(str(error))
         status = 2 if isinstance(error, UserError) else 1
     except typer.Exit as stop:
         status = stop.exit_code
@@ -73,12 +73,12 @@ def main() -> NoReturn:
     except OSError as error:
         if debug:
             raise
-        errors.print(f"[red]error:[/] {_plain(f'{error.filename}: {error.strerror}')}", soft_wrap=True)
+        say_error(f"{error.filename}: {error.strerror}")
         status = 2
     except Exception as error:
         if debug or not hasattr(error, "format_message"):
             raise
-        errors.print(f"[red]error:[/] {_plain(error.format_message())}", soft_wrap=True)
+        say_error(error.format_message())
         status = 2
     if status == INTERRUPTED:
         errors.print("stopped; nothing half-written was left")
@@ -105,6 +105,7 @@ def info(
     network: Network = None,
     c_dim: CDim = None,
     image_range: ImageRange = None,
+    resolution: Resolution = None,
     latent_input: LatentInput = None,
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
@@ -118,6 +119,7 @@ def info(
         image_range,
         network=network,
         c_dim=c_dim,
+        resolution=resolution,
         latent_input=latent_input,
         label_input=label_input,
         image_output=image_output,
@@ -128,7 +130,7 @@ def info(
         return
     for name, value in facts.items():
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-        console.print(f"[bold]{name.replace('_', ' ')}[/]  {_plain(text)}", soft_wrap=True)
+        console.print(f"[bold]{name.replace('_', ' ')}[/]  {plain(text)}", soft_wrap=True)
 
 
 @app.command(epilog="Example: ganexport convert digits.safetensors -o digits/")
@@ -143,6 +145,7 @@ def convert(
     network: Network = None,
     c_dim: CDim = None,
     image_range: ImageRange = None,
+    resolution: Resolution = None,
     latent_input: LatentInput = None,
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
@@ -170,6 +173,7 @@ def convert(
         image_range,
         network=network,
         c_dim=c_dim,
+        resolution=resolution,
         latent_input=latent_input,
         label_input=label_input,
         image_output=image_output,
@@ -219,8 +223,8 @@ def verify(
     from ganexport.parity import parity_table
     from ganexport.verify import verify as run
 
-    with _progress() as say:
-        results = run(bundle, browser=browser, allow_unverified=allow_unverified, on_stage=say)
+    with progress() as shown:
+        results = run(bundle, browser=browser, allow_unverified=allow_unverified, progress=shown)
     if as_json:
         print(json.dumps([r.model_dump(mode="json") for r in results], indent=1))
     else:
@@ -235,6 +239,7 @@ def site(
     network: Network = None,
     c_dim: CDim = None,
     image_range: ImageRange = None,
+    resolution: Resolution = None,
     latent_input: LatentInput = None,
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
@@ -253,6 +258,7 @@ def site(
         image_range,
         network=network,
         c_dim=c_dim,
+        resolution=resolution,
         latent_input=latent_input,
         label_input=label_input,
         image_output=image_output,
@@ -290,8 +296,8 @@ def demo(
     """Walk the whole way once with the shipped digits: convert, verify, site, picture."""
     from ganexport.demo import run_demo
 
-    with _progress() as say:
-        made = run_demo(output, force=force, on_stage=say)
+    with progress() as shown:
+        made = run_demo(output, force=force, progress=shown)
     for what, path in made.items():
         console.print(f"{what}: {path}")
     console.print(f"look at the page with: ganexport preview {made['site']}")
@@ -328,28 +334,16 @@ def _convert(
     from ganexport.source import open_source
 
     results: list[ParityResult] = []
-    with _progress() as say:
-        say(f"reading {source}")
+    with progress() as shown:
+        shown.stage(f"reading {source}")
         generator = open_source(source, imports)
         if labels is not None:
             generator = with_labels(generator, labels)
         try:
-            run(generator, output, options, name=name, on_stage=say, on_result=results.append)
+            run(generator, output, options, name=name, progress=shown, on_result=results.append)
         finally:
             if results:
                 console.print(parity_table(results))
-
-
-class _progress:  # noqa: N801  # used as a function
-    """A line that says what happens now, on a terminal."""
-
-    def __enter__(self) -> Callable[[str], None]:
-        self._status = errors.status("starting")
-        self._status.start()
-        return lambda text: self._status.update(_plain(text))
-
-    def __exit__(self, *details: object) -> None:
-        self._status.stop()
 
 
 def _seeds(text: str) -> list[int]:
@@ -364,10 +358,3 @@ def _seeds(text: str) -> list[int]:
             raise OptionError(f"--seeds takes rising ranges of at most 10,000 seeds; found {text!r}")
         seeds += numbers
     return seeds
-
-
-def _plain(text: str) -> str:
-    """Text that rich prints as it is."""
-    from rich.markup import escape
-
-    return escape(text)

@@ -40,6 +40,7 @@ from ganexport.model_card import model_card
 from ganexport.parity import Case, Oracle, cases_for, check_target, feeds_of, require_parity
 from ganexport.parity.cases import FEWER_CASES_ABOVE
 from ganexport.pictures import grid, save_webp
+from ganexport.progress import SILENT, Progress
 from ganexport.weights import file_sha256
 
 __all__ = ["ConvertOptions", "convert", "gate_cases"]
@@ -75,7 +76,7 @@ def convert(
     options: ConvertOptions = ConvertOptions(),  # frozen
     *,
     name: str | None = None,
-    on_stage: Callable[[str], None] = lambda stage: None,
+    progress: Progress = SILENT,
     on_result: Callable[[ParityResult], None] = lambda result: None,
 ) -> Manifest:
     """Write a bundle and prove it.
@@ -85,7 +86,7 @@ def convert(
         output: Folder of the bundle.
         options: How.
         name: Name of the model; the folder's without one.
-        on_stage: Told what happens now, for a progress display.
+        progress: Told what happens now.
         on_result: Told each result of the gate.
 
     Raises:
@@ -97,15 +98,13 @@ def convert(
     with atomic_folder(output, force=options.force) as folder:
         targets: dict[TargetName, Graphs] = {}
         for target in wanted:
-            on_stage(f"writing {target}")
+            progress.stage(f"writing {target}")
             targets[target] = _export(generator, target, folder, options.export)
-        on_stage("drawing the oracle's pictures")
         mode = options.export.noise_mode(generator.spec)
         oracle = GraphOracle(generator) if isinstance(generator, GraphModel) else Oracle(generator)
-        cases = gate_cases(oracle, mode)
+        cases = gate_cases(oracle, mode, progress)
         results: list[ParityResult] = []
         for target, graphs in targets.items():
-            on_stage(f"verifying {target}")
             results += check_target(
                 folder,
                 target,
@@ -114,10 +113,11 @@ def convert(
                 weights_sha256=generator.provenance.weights_sha256,
                 image_range=generator.spec.image_range,
                 multiply_adds=_multiply_adds(generator),
+                progress=progress,
                 on_result=on_result,
             )
         require_parity(results, wanted, allow_unverified=options.allow_unverified)
-        on_stage("writing the bundle")
+        progress.stage("writing the bundle")
         model_name = name or output.resolve().name
         _write_goldens(folder / GOLDENS_NAME, cases)
         _write_preview(folder / PREVIEW_NAME, oracle, cases, mode)
@@ -147,12 +147,14 @@ def convert(
     return manifest
 
 
-def gate_cases(oracle: Oracle | GraphOracle, mode: NoiseMode) -> list[Case]:
+def gate_cases(oracle: Oracle | GraphOracle, mode: NoiseMode, progress: Progress = SILENT) -> list[Case]:
     """The gate's cases with the oracle's answers, for graphs that take noise in this mode."""
-    cases = []
-    for golden in cases_for(oracle.spec, mode):
+    cases, wanted = [], cases_for(oracle.spec, mode)
+    progress.stage("drawing the oracle's pictures", len(wanted))
+    for golden in wanted:
         feeds = feeds_of(golden, oracle.spec, mode)
         cases.append(Case(golden, feeds, oracle(feeds)))
+        progress.step()
     return cases
 
 

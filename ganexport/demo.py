@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from ganexport.atomic import atomic_folder
@@ -11,6 +10,7 @@ from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import CheckpointError
 from ganexport.generator import load
 from ganexport.pictures import grid, save_png
+from ganexport.progress import SILENT, Progress
 from ganexport.site import build_site
 from ganexport.verify import verify
 
@@ -21,14 +21,14 @@ COLUMNS = 10
 
 
 def run_demo(
-    output: Path, *, force: bool = False, on_stage: Callable[[str], None] = lambda stage: None
+    output: Path, *, force: bool = False, progress: Progress = SILENT
 ) -> dict[str, Path]:
     """Convert the shipped digits, verify the bundle, build its site and draw a picture.
 
     Args:
         output: Folder for `digits/` (the bundle), `site/` and `digits.png`.
         force: Whether to replace an existing folder.
-        on_stage: Told what happens now.
+        progress: Told what happens now.
 
     Returns:
         Paths of `bundle`, `site` and `picture`.
@@ -41,11 +41,11 @@ def run_demo(
         raise CheckpointError(f"the demo needs {SHIPPED}, which comes with a clone of the repository")
     generator = load(SHIPPED)
     with atomic_folder(output, force=force) as folder:
-        convert(generator, folder / "digits", ConvertOptions(), name="digits", on_stage=on_stage)
-        verify(folder / "digits", on_stage=on_stage)
-        on_stage("building the site")
+        convert(generator, folder / "digits", ConvertOptions(), name="digits", progress=progress)
+        verify(folder / "digits", progress=progress)
+        progress.stage("building the site")
         build_site([folder / "digits"], folder / "site")
-        on_stage("drawing")
+        progress.stage("drawing")
         bundle = open_bundle(folder / "digits")
         classes = max(1, generator.spec.c_dim)
         seeds = list(range(COLUMNS)) * classes

@@ -91,7 +91,7 @@ def load(path: Path, options: ImportOptions = NO_OPTIONS) -> Generator:
     if METADATA_KEY not in (safetensors_metadata(path) or {}):
         return _foreign(path, options)
     if options.given:
-        raise OptionError(f"{path} tells all of itself: --network, --c-dim and --image-range are for foreign files")
+        raise OptionError(f"{path} tells all of itself: --network, --c-dim and the like are for foreign files")
     tensors, metadata = read_tensors(path)
     header = _header(path, metadata[METADATA_KEY])
     try:

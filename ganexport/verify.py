@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from ganexport.latents import noise_from_seeds
 from ganexport.manifest import GoldenCase, Manifest, ParityResult, TargetName, read_manifest
 from ganexport.parity import Case, Oracle, check_target, feeds_of, require_parity, too_slow
 from ganexport.parity.tolerances import GREY_LEVELS
+from ganexport.progress import SILENT, Progress
 
 __all__ = ["verify"]
 
@@ -29,7 +29,7 @@ def verify(
     *,
     browser: bool = False,
     allow_unverified: bool = False,
-    on_stage: Callable[[str], None] = lambda stage: None,
+    progress: Progress = SILENT,
 ) -> list[ParityResult]:
     """Replay a bundle's golden cases in every runtime of its targets.
 
@@ -40,20 +40,19 @@ def verify(
         folder: The bundle.
         browser: Whether to run it in a real browser too.
         allow_unverified: Whether a target that no runtime here could run is fine.
-        on_stage: Told what happens now.
+        progress: Told what happens now.
 
     Raises:
         BundleError: A file is missing, left over or altered.
         ParityError: A runtime draws something else, or none could run.
     """
-    on_stage("checking the files")
+    progress.stage("checking the files")
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    on_stage("drawing the oracle's pictures")
+    progress.stage("drawing the oracle's pictures")
     cases, cost = _cases(folder, manifest), _multiply_adds(manifest)
     results: list[ParityResult] = []
     for target, graphs in manifest.targets.items():
-        on_stage(f"verifying {target}")
         results += check_target(
             folder,
             target,
@@ -62,9 +61,10 @@ def verify(
             weights_sha256=manifest.provenance.weights_sha256,
             image_range=manifest.spec.image_range,
             multiply_adds=cost,
+            progress=progress,
         )
     if browser:
-        on_stage("verifying in a browser")
+        progress.stage("verifying in a browser")
         results += _browser(folder, manifest, cost)
     require_parity(results, manifest.targets, allow_unverified=allow_unverified)
     return results

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from support.bare_python import run_bare
 from support.generators import make_generator, oracle_outputs, oracle_pixels
+from support.told import Told
 
 from ganexport import open_bundle
 from ganexport.bundle import Bundle, check_files
@@ -289,9 +290,9 @@ def test_a_link_in_place_of_a_file_is_found(copy: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("onnxruntime_only")
 def test_a_whole_bundle_is_verified_against_the_oracle(tiny_bundle: Path) -> None:
-    stages: list[str] = []
-    results = verify(tiny_bundle, on_stage=stages.append, allow_unverified=True)
-    assert stages[0] == "checking the files"
+    told = Told()
+    results = verify(tiny_bundle, progress=told, allow_unverified=True)
+    assert told.stages[0] == "checking the files"
     assert {r.tensor for r in results} == {"weights_sha256", "ws", "rgb_b4", "rgb_b8", "image", "images"}
     assert {r.status for r in results} == {"ok"}
 

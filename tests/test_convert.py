@@ -23,6 +23,7 @@ from support.generators import (
     random_tensors,
     stylegan2_spec,
 )
+from support.told import Told
 
 from ganexport.bundle import check_files, open_bundle
 from ganexport.convert import ConvertOptions, convert
@@ -371,13 +372,15 @@ def test_force_replaces_what_was_there_as_a_whole(kind: str, tiny_generator: Gen
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-STAGES = ["writing onnx", "drawing the oracle's pictures", "verifying onnx", "writing the bundle"]
+STAGES = ["writing onnx", "drawing the oracle's pictures", "verifying in onnxruntime-cpu", "writing the bundle"]
 
 
 def test_stages_are_told(tiny_generator: Generator, tmp_path: Path) -> None:
-    told: list[str] = []
-    convert(tiny_generator, tmp_path / "out", ONNX, on_stage=told.append)
-    assert told == STAGES
+    told = Told()
+    manifest = convert(tiny_generator, tmp_path / "out", ONNX, progress=told)
+    assert told.stages == STAGES
+    cases = len(manifest.goldens.cases)
+    assert told.steps == {STAGES[1]: (cases, cases), STAGES[2]: (cases, cases)}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -391,19 +394,28 @@ def test_ctrl_c_in_the_middle_leaves_nothing(
         (tmp_path / "out" / "mine.txt").write_text("mine")
         before = {"out/mine.txt"}
 
-    def stop(now: str) -> None:
-        if now == stage:
-            raise KeyboardInterrupt
+    class Stop(Told):
+        def stage(self, text: str, steps: int | None = None) -> None:
+            super().stage(text, steps)
+            if text == stage:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(tiny_generator, tmp_path / "out", ConvertOptions(targets=("onnx",), force=force), on_stage=stop)
+        convert(tiny_generator, tmp_path / "out", ConvertOptions(targets=("onnx",), force=force), progress=Stop())
     assert files_of(tmp_path) == before
     assert [p.name for p in tmp_path.iterdir()] == (["out"] if force else [])
 
 
 def test_while_it_is_made_the_name_is_free(tiny_generator: Generator, tmp_path: Path) -> None:
     seen: list[bool] = []
-    convert(tiny_generator, tmp_path / "out", ONNX, on_stage=lambda stage: seen.append((tmp_path / "out").exists()))
+
+    class Look(Told):
+        def stage(self, text: str, steps: int | None = None) -> None:
+            super().stage(text, steps)
+            seen.append((tmp_path / "out").exists())
+
+    convert(tiny_generator, tmp_path / "out", ONNX, progress=Look())
+    assert seen
     assert not any(seen)
 
 

@@ -22,7 +22,7 @@ from support.replays import export_to
 from ganexport import exporters, runtimes
 from ganexport.convert import ConvertOptions, convert, gate_cases
 from ganexport.errors import ParityError, RuntimeUnavailableError
-from ganexport.exporters import EXPORTERS
+from ganexport.exporters import EXPORTERS, GRAPH_EXPORTERS
 from ganexport.generator import Generator
 from ganexport.manifest import ParityResult, TargetName, read_manifest
 from ganexport.parity import Case, Oracle, cases_for, check_target, compare, feeds_of, require_parity, runtimes_of
@@ -49,7 +49,9 @@ def modules_in(package: ModuleType) -> dict[str, set[str]]:
 
 
 def test_every_exporter_is_registered() -> None:
-    assert {name for name, defined in modules_in(exporters).items() if "export" in defined} == set(EXPORTERS)
+    found = {name for name, defined in modules_in(exporters).items() if "export" in defined}
+    assert found == {*EXPORTERS, *(f"graph_{target}" for target in GRAPH_EXPORTERS)}
+    assert EXPORTERS.keys() == GRAPH_EXPORTERS.keys()
     assert set(get_args(TargetName)) == set(EXPORTERS)
 
 

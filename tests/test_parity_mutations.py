@@ -124,7 +124,7 @@ def not_a_number(side: Side) -> None:
 
 
 def wrong_name(side: Side) -> None:
-    real = side.module._write
+    real = side.module.write_graph
 
     def renamed(*args: Any, **more: Any) -> Any:
         changed = [{**a, "picture": a["image"]} if isinstance(a, dict) and "image" in a else a for a in args]
@@ -132,7 +132,7 @@ def wrong_name(side: Side) -> None:
             outputs.pop("image", None)
         return real(*changed, **more)
 
-    side.patch.setattr(side.module, "_write", renamed)
+    side.patch.setattr(side.module, "write_graph", renamed)
 
 
 def wrong_shape(side: Side) -> None:
@@ -365,8 +365,8 @@ def slightly_darker(ops: Any, image: Any) -> Any:
 def test_a_change_of_generator_onnx_alone_fails(
     change: Callable[[Any, Any], Any], tiny_generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = onnx_exporter._to_pixels
-    monkeypatch.setattr(onnx_exporter, "_to_pixels", lambda ops, image, span: real(ops, change(ops, image), span))
+    real = onnx_exporter.to_pixels
+    monkeypatch.setattr(onnx_exporter, "to_pixels", lambda ops, image, span: real(ops, change(ops, image), span))
     failed = failures(Side(onnx_exporter, OnnxOps, monkeypatch), tiny_generator, tmp_path)
     assert {result.tensor for result in failed} == {"images"}
 
@@ -394,12 +394,12 @@ def test_generator_onnx_that_leaves_something_out_fails(
 
         monkeypatch.setattr(onnx_exporter, "synthesis", synthesis)
     else:
-        real_pixels = onnx_exporter._to_pixels
+        real_pixels = onnx_exporter.to_pixels
 
         def channels_first(ops: Any, image: Any, span: tuple[float, float]) -> Any:
             return ops.node("Transpose", [real_pixels(ops, image, span)], (None, 3, 16, 16), perm=[0, 3, 1, 2])
 
-        monkeypatch.setattr(onnx_exporter, "_to_pixels", channels_first)
+        monkeypatch.setattr(onnx_exporter, "to_pixels", channels_first)
     failed = failures(side, tiny_generator, tmp_path)
     assert {result.tensor for result in failed} == {"images"}
 
@@ -419,7 +419,7 @@ class Mistaken:
     def version(self) -> str:
         return "0"
 
-    def replay(self, folder: Path, graphs: Graphs, cases: Sequence[Any]) -> Any:
+    def replay(self, folder: Path, graphs: Graphs, cases: Sequence[Any], on_case: Any) -> Any:
         return self.outputs(cases)
 
     def fingerprint(self, path: Path) -> str | None:

@@ -33,8 +33,10 @@ from ganexport.ops.graph import named_weights
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.ops.tfjs_ops import TfjsOps
 from ganexport.parity.tolerances import relative_tolerance
+from ganexport.runtimes.browser import browser_results
 
-# max |got − expected| / max |expected|. The float64 interpreter against the oracle:
+# max |got − expected| / max |expected|. Measured at worst: NumPy 4.5e-8 (the package guards a norm by max(x, eps) and
+# the oracle, as published, by x + eps), ONNX Runtime 1.3e-6, TF.js cpu 7.4e-7 and wasm 1.1e-6, TensorFlow 1.1e-6.
 EXACT = 1e-6
 # What the goldens' own float32 arithmetic leaves: 1.5e-6 measured (sg3t_32_cond5).
 GOLDEN = 5e-6
@@ -207,6 +209,19 @@ def test_tfjs_graphs_have_no_rank_above_4() -> None:
         assert max(len(array) for name, array in ops.weights.items() if name.startswith("ints_")) == 4  # of a reshape
 
 
+def test_tfjs_filters_have_as_many_taps_as_wasm_is_fast_at() -> None:
+    for net in ("t", "r", "long"):
+        spec, ops = SPECS[net], TfjsOps()
+        inputs = {
+            "ws": ops.input("ws", (None, spec.num_ws, spec.w_dim)),
+            "transform": ops.input("transform", (None, 3, 3)),
+        }
+        synthesis(ops, named_weights(generator_of(net).weights), spec, inputs)
+        windows = {array.shape[:2] for name, array in ops.weights.items() if ".tile" in name}
+        assert windows
+        assert {rows * columns for rows, columns in windows} <= {3, 4, 9, 25}
+
+
 # --------------------------------------------------------------------------------------------------------- goldens
 
 
@@ -242,6 +257,17 @@ def test_a_bundle_passes_the_gate(net: str, tmp_path: Path) -> None:
     assert {result.status for result in manifest.parity} == {"ok"}
     assert {result.runtime for result in manifest.parity} == {"onnxruntime-cpu", "tfjs-cpu", "tfjs-wasm"}
     assert {result.tensor for result in manifest.parity} == {"weights_sha256", "ws", "image", "images"}
+
+
+@pytest.mark.web
+def test_a_browser_draws_the_oracles_picture(tmp_path: Path) -> None:
+    convert(generator_of("r"), tmp_path / "r")
+    results = browser_results(tmp_path / "r", ("ort-wasm", "tfjs-wasm", "tfjs-webgl"))
+    assert {result.runtime for result in results} == {"ort-wasm", "tfjs-wasm", "tfjs-webgl"}
+    for result in results:
+        assert result.reason is None
+        assert result.max_grey_levels is not None
+        assert result.max_grey_levels <= 1
 
 
 @pytest.mark.parametrize("net", SPECS)

@@ -62,14 +62,14 @@ def _mapping(job: _Job) -> Graph:
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
     weights = named_weights(job.generator.weights)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
-    return _write(job, "mapping", ops, inputs, outputs, resolution=None)
+    return write_graph(job, "mapping", ops, inputs, outputs, resolution=None)
 
 
 def _synthesis(job: _Job) -> Graph:
     spec, ops = job.generator.spec, OnnxOps()
     inputs = {name: ops.input(name, shape) for name, shape in synthesis_inputs(spec, job.options).items()}
     outputs = synthesis(ops, named_weights(job.generator.weights), spec, inputs)
-    return _write(job, "synthesis", ops, inputs, outputs, resolution=spec.resolution)
+    return write_graph(job, "synthesis", ops, inputs, outputs, resolution=spec.resolution)
 
 
 def _whole(job: _Job) -> Graph:
@@ -113,7 +113,7 @@ def to_pixels(ops: OnnxOps, image: Value, image_range: tuple[float, float]) -> V
     return ops.node("Transpose", [x], (n, h, w, c), perm=[0, 2, 3, 1])
 
 
-def _write(
+def write_graph(
     job: _Job,
     name: str,
     ops: OnnxOps,

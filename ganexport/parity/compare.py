@@ -15,6 +15,7 @@ from ganexport.manifest import Graphs, ParityResult, TargetName
 from ganexport.parity.cases import Case, has_fewer_cases
 from ganexport.parity.tolerances import GREY_LEVELS, relative_tolerance
 from ganexport.pictures import to_uint8
+from ganexport.progress import SILENT, Progress
 from ganexport.runtimes import RUNTIMES, Runtime
 
 __all__ = ["Row", "check_target", "compare", "runtimes_of", "too_slow"]
@@ -63,6 +64,7 @@ def check_target(
     image_range: tuple[float, float],
     multiply_adds: int = 0,
     runtimes: Iterable[Runtime] | None = None,
+    progress: Progress = SILENT,
     on_result: Callable[[ParityResult], None] = lambda result: None,
 ) -> list[ParityResult]:
     """Run the gate for one target.
@@ -76,6 +78,7 @@ def check_target(
         image_range: Values of black and white.
         multiply_adds: Of one picture; large ones are too slow for some runtimes, and have fewer cases.
         runtimes: All of the target without it.
+        progress: Told of each runtime and case.
         on_result: Told each result.
 
     Returns:
@@ -91,7 +94,8 @@ def check_target(
             if (reason := too_slow(runtime.name, multiply_adds)) is not None:
                 raise RuntimeUnavailableError(reason)
             found += _fingerprints(runtime, folder, graphs, row, weights_sha256)
-            outputs = runtime.replay(folder, graphs, [case.feeds for case in cases])
+            progress.stage(f"verifying in {runtime.name}", len(cases))
+            outputs = runtime.replay(folder, graphs, [case.feeds for case in cases], progress.step)
             for case, got in zip(cases, outputs, strict=True):
                 found += compare(case, got, row, image_range)
             found += _left_out(row, multiply_adds)

@@ -37,8 +37,10 @@ class Runtime(Protocol):
             RuntimeUnavailableError: It is not there, or cannot run.
         """
 
-    def replay(self, folder: Path, graphs: Graphs, cases: Sequence[Feeds]) -> list[Outputs]:
-        """Run every graph on every case.
+    def replay(
+        self, folder: Path, graphs: Graphs, cases: Sequence[Feeds], on_case: Callable[[], None] = lambda: None
+    ) -> list[Outputs]:
+        """Run every graph on every case, and tell `on_case` of each that is done.
 
         Raises:
             RuntimeUnavailableError: It is not there, or cannot run.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,11 @@ class OnnxRuntime:
         return str(_module().__version__)
 
     def replay(
-        self, folder: Path, graphs: Graphs, cases: Sequence[Mapping[str, NDArray[Any]]]
+        self,
+        folder: Path,
+        graphs: Graphs,
+        cases: Sequence[Mapping[str, NDArray[Any]]],
+        on_case: Callable[[], None] = lambda: None,
     ) -> list[dict[str, NDArray[Any]]]:
         """Outputs of `mapping`, `synthesis` and, where its inputs can say the same, `generator`."""
         chain = [g for g in (graphs.mapping, *graphs.synthesis) if g is not None]
@@ -87,6 +91,7 @@ class OnnxRuntime:
             if whole is not None and (feeds := generate_feeds(case)) is not None:
                 values |= whole.run(feeds)
             results.append({name: array for name, array in values.items() if name not in case})
+            on_case()
         return results
 
     def fingerprint(self, path: Path) -> str | None:

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,13 +42,22 @@ class TfjsNode:
         return self._version
 
     def replay(
-        self, folder: Path, graphs: Graphs, cases: Sequence[Mapping[str, NDArray[Any]]]
+        self,
+        folder: Path,
+        graphs: Graphs,
+        cases: Sequence[Mapping[str, NDArray[Any]]],
+        on_case: Callable[[], None] = lambda: None,
     ) -> list[dict[str, NDArray[Any]]]:
         """Outputs of `mapping` and `synthesis`; maps come back as [N, C, H, W]."""
         chain = [g for g in (graphs.mapping, *graphs.synthesis) if g is not None]
         inputs = {f"{i}.{name}": array for i, case in enumerate(cases) for name, array in case.items()}
         runs = [_job_run(folder, graph, i) for i in range(len(cases)) for graph in chain]
-        outputs = self._run(runs, inputs)
+
+        def on_run(index: int) -> None:
+            if (index + 1) % len(chain) == 0:
+                on_case()
+
+        outputs = self._run(runs, inputs, on_run)
         results: list[dict[str, NDArray[Any]]] = [{} for _ in cases]
         for key, array in outputs.items():
             index, name = key.split(".", 1)
@@ -61,7 +70,12 @@ class TfjsNode:
         found = model.get("userDefinedMetadata", {}).get(WEIGHTS_KEY)
         return None if found is None else str(found)
 
-    def _run(self, runs: list[dict[str, Any]], inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def _run(
+        self,
+        runs: list[dict[str, Any]],
+        inputs: dict[str, NDArray[Any]],
+        on_run: Callable[[int], None] = lambda index: None,
+    ) -> dict[str, NDArray[Any]]:
         command = [node_program(), str(RUNNER)]
         if not RUNNER.exists():
             raise RuntimeUnavailableError(f"{RUNNER} is missing: in a clone, run `make web` first")
@@ -69,15 +83,32 @@ class TfjsNode:
             job = Path(name)
             (job / "job.json").write_text(json.dumps({"backend": self.backend, "runs": runs}), encoding="utf-8")
             save_file({k: np.ascontiguousarray(v, np.float32) for k, v in inputs.items()}, job / "inputs.safetensors")
-            done = subprocess.run([*command, name], capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                reason = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[0]
-                raise BundleError(f"TF.js ({self.backend}) cannot run the graphs: {reason}")
-            summary = json.loads(done.stdout)
+            summary = self._summary([*command, name], job / "stderr.txt", on_run)
             if summary["leaked_tensors"]:
                 raise BundleError(f"TF.js ({self.backend}) kept {summary['leaked_tensors']} tensors after the runs")
             self._version = f"{summary['version']} (node {summary['node'].removeprefix('v')})"
             return load_file(job / "outputs.safetensors")
+
+    def _summary(self, command: list[str], complaints: Path, on_run: Callable[[int], None]) -> dict[str, Any]:
+        """Run the program, whose lines say which run is done and in the end with what."""
+        summary: dict[str, Any] = {}
+        with (
+            complaints.open("w", encoding="utf-8") as errors,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        ):
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    summary = json.loads(line)
+                    if "run" in summary:
+                        on_run(summary["run"])
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            said = complaints.read_text(encoding="utf-8").strip() or f"exit status {process.returncode}"
+            raise BundleError(f"TF.js ({self.backend}) cannot run the graphs: {said.splitlines()[0]}")
+        return summary
 
 
 def node_program() -> str:

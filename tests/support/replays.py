@@ -51,7 +51,7 @@ def replay_tfjs(
     command = [node_program(), str(RUNNER), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["leaked_tensors"] == 0
+    assert json.loads(done.stdout.splitlines()[-1])["leaked_tensors"] == 0
     outputs: dict[str, list[Arrays]] = {key: [{} for _ in cases[key]] for key in generators}
     for name, array in load_file(folder / "outputs.safetensors").items():
         key, i, output = name.split("|")

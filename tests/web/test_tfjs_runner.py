@@ -43,12 +43,13 @@ def model(digits_bundle: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("backend", ["cpu", "wasm"])
-def test_one_line_says_with_what(digits_bundle: Path, model: Path, tmp_path: Path, backend: str) -> None:
+def test_lines_say_what_is_done_and_with_what(digits_bundle: Path, model: Path, tmp_path: Path, backend: str) -> None:
     done = run(tmp_path, mapping_job(digits_bundle, model, backend=backend))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    (line,) = done.stdout.splitlines()
-    assert json.loads(line).items() >= {"version": "4.22.0", "backend": backend, "leaked_tensors": 0}.items()
+    *runs, summary = map(json.loads, done.stdout.splitlines())
+    assert runs == [{"run": 0}]
+    assert summary.items() >= {"version": "4.22.0", "backend": backend, "leaked_tensors": 0}.items()
     spec = read_manifest(digits_bundle).spec
     ws = load_file(tmp_path / "outputs.safetensors")["ws"]
     assert ws.shape == (3, spec.num_ws, spec.w_dim)

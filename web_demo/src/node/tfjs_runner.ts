@@ -1,8 +1,8 @@
 /**
  * Run TF.js graphs in Node: `node tfjs_runner.mjs JOB_FOLDER`.
  *
- * The folder holds `job.json` (a `Job`) and `inputs.safetensors`; `outputs.safetensors` is written into it. One line of
- * JSON on stdout says with what; a failure is one line on stderr and exit status 1.
+ * The folder holds `job.json` (a `Job`) and `inputs.safetensors`; `outputs.safetensors` is written into it. Lines of JSON
+ * on stdout say which run is done, the last one with what all were; a failure is one line on stderr and exit status 1.
  */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
@@ -30,7 +30,10 @@ async function main(folder: string | undefined): Promise<void> {
 
   const before = memory().numTensors;
   const outputs = new Map<string, StoredTensor>();
-  for (const run of job.runs) await runOnce(run, graphs.get(run.model)!, inputs, outputs);
+  for (const [index, run] of job.runs.entries()) {
+    await runOnce(run, graphs.get(run.model)!, inputs, outputs);
+    console.log(JSON.stringify({ run: index }));
+  }
   const leaked = memory().numTensors - before;
 
   await writeFile(join(folder, 'outputs.safetensors'), writeSafetensors(outputs));
