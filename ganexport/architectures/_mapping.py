@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ganexport.ops.protocol import Ops
 from ganexport.spec import GeneratorSpec
 
-__all__ = ["GAIN", "SLOPE", "MappedSpec", "mapping", "mapping_shapes"]
+__all__ = ["GAIN", "SLOPE", "MappedSpec", "dense_layers", "mapping", "mapping_shapes"]
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -66,6 +66,11 @@ def mapping(
     if c is not None:
         label = ops.dense(c, weights["mapping.embed.weight"], weights["mapping.embed.bias"])
         x = ops.concat([x, ops.pixel_norm(label)])  # [N, z_dim + embed_dim]
+    return dense_layers(ops, weights, spec, x, truncation_psi)
+
+
+def dense_layers(ops: Ops[T, W], weights: Mapping[str, W], spec: MappedSpec, x: T, truncation_psi: T) -> dict[str, T]:
+    """What z and label were made, [N, z_dim + embed_dim] -> `ws` [N, num_ws, w_dim]."""
     for i in range(spec.mapping_layers):
         x = ops.dense(x, weights[f"mapping.fc{i}.weight"], weights[f"mapping.fc{i}.bias"])
         x = ops.scale(ops.leaky_relu(x, SLOPE), GAIN)

@@ -9,28 +9,23 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 from pydantic import Field, model_validator
 
+from ganexport.architectures._mapping import GAIN, SLOPE, MappedSpec, dense_layers, mapping_shapes
+from ganexport.architectures._mapping import mapping as separate_mapping
 from ganexport.architectures._noise import noise_input, with_noise
 from ganexport.ops.protocol import Fir, Ops, fir_taps
-from ganexport.spec import GeneratorSpec
 
 __all__ = ["Spec", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
 
 T = TypeVar("T")
 W = TypeVar("W")
 
-SLOPE = 0.2
-GAIN = math.sqrt(2.0)
 
-
-class Spec(GeneratorSpec):
+class Spec(MappedSpec):
     """A StyleGAN2 generator.
 
     Attributes:
         channels: Feature maps of each block, from 4×4 up to the full resolution.
         output: How RGB comes about: `skip` sums a to-RGB of every block, `resnet` and `orig` have one at the end.
-        mapping_layers: Dense layers of the mapping network.
-        mapping_width: Features of its hidden layers.
-        embed_dim: Features of the label embedding; 0 without labels.
         joint_norm: Whether z and the label's embedding, then one without bias, are normalised together and not each.
         resample_filter: Taps of the up-sampling filter, 1-D or 2-D; scaled to sum 1 when used.
         noise: Whether layers add stored noise.
@@ -38,12 +33,8 @@ class Spec(GeneratorSpec):
     """
 
     architecture: Literal["stylegan2"] = "stylegan2"
-    w_dim: int = Field(default=512, ge=1, le=65536)
     channels: tuple[int, ...] = Field(min_length=1)
     output: Literal["skip", "resnet", "orig"] = "skip"
-    mapping_layers: int = Field(default=8, ge=1, le=64)
-    mapping_width: int = Field(default=512, ge=1, le=65536)
-    embed_dim: int = Field(default=0, ge=0, le=65536)
     joint_norm: bool = False
     resample_filter: tuple[float, ...] | tuple[tuple[float, ...], ...] = (1.0, 3.0, 3.0, 1.0)
     noise: bool = True
@@ -67,8 +58,6 @@ class Spec(GeneratorSpec):
             raise ValueError(f"channels must be positive, found {self.channels}")
         if self.num_ws != 2 * len(self.channels):
             raise ValueError(f"num_ws must be {2 * len(self.channels)}, found {self.num_ws}")
-        if (self.embed_dim > 0) != (self.c_dim > 0):
-            raise ValueError(f"embed_dim {self.embed_dim} and c_dim {self.c_dim} must both be zero or neither")
         if self.joint_norm and not self.c_dim:
             raise ValueError("joint_norm has no meaning without labels")
         taps = np.asarray(self.resample_filter, dtype=np.float64)
@@ -87,16 +76,9 @@ def resolutions(spec: Spec) -> list[int]:
 
 def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the canonical tensors, in the order in which they are used."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    if spec.c_dim:
-        shapes["mapping.embed.weight"] = (spec.embed_dim, spec.c_dim)
-        if not spec.joint_norm:
-            shapes["mapping.embed.bias"] = (spec.embed_dim,)
-    widths = [spec.z_dim + spec.embed_dim, *[spec.mapping_width] * (spec.mapping_layers - 1), spec.w_dim]
-    for i in range(spec.mapping_layers):
-        shapes[f"mapping.fc{i}.weight"] = (widths[i + 1], widths[i])
-        shapes[f"mapping.fc{i}.bias"] = (widths[i + 1],)
-    shapes["mapping.w_avg"] = (spec.w_dim,)
+    shapes = mapping_shapes(spec)
+    if spec.joint_norm:
+        del shapes["mapping.embed.bias"]
 
     def styled(name: str, out: int, into: int, size: int) -> None:
         shapes[f"{name}.affine.weight"] = (into, spec.w_dim)
@@ -132,17 +114,10 @@ def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | N
     Source: Karras et al. 2019 (StyleGAN), section 2 and appendix B (truncation); labels as in StyleGAN2-ADA, or with
     `joint_norm` as in the first StyleGAN.
     """
-    if c is None:
-        x = ops.pixel_norm(z)
-    elif spec.joint_norm:
-        x = ops.pixel_norm(ops.concat([z, ops.dense(c, weights["mapping.embed.weight"])]))  # [N, z_dim + embed_dim]
-    else:
-        label = ops.dense(c, weights["mapping.embed.weight"], weights["mapping.embed.bias"])
-        x = ops.concat([ops.pixel_norm(z), ops.pixel_norm(label)])  # [N, z_dim + embed_dim]
-    for i in range(spec.mapping_layers):
-        x = ops.dense(x, weights[f"mapping.fc{i}.weight"], weights[f"mapping.fc{i}.bias"])
-        x = ops.scale(ops.leaky_relu(x, SLOPE), GAIN)
-    return {"ws": ops.truncate(x, weights["mapping.w_avg"], truncation_psi)}
+    if c is None or not spec.joint_norm:
+        return separate_mapping(ops, weights, spec, z, c, truncation_psi)
+    x = ops.pixel_norm(ops.concat([z, ops.dense(c, weights["mapping.embed.weight"])]))  # [N, z_dim + embed_dim]
+    return dense_layers(ops, weights, spec, x, truncation_psi)
 
 
 def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:

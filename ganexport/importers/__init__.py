@@ -8,9 +8,9 @@ from typing import Any
 
 from ganexport.errors import CheckpointError, GanExportError, OptionError, SpecError
 from ganexport.importers import dcgan_torch, lucidrains, nvidia_tf, nvidia_torch, rosinality
-from ganexport.importers._containers import Container, open_container, safetensors_metadata
 from ganexport.importers._options import NO_OPTIONS, Imported, ImportOptions
-from ganexport.importers._stubs import Audit, Stub, shown
+from ganexport.importers.inert.containers import Container, open_container, safetensors_metadata
+from ganexport.importers.inert.stubs import Audit, Stub, shown
 
 __all__ = [
     "IMPORTERS",

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.errors import CheckpointError, OptionError, WeightsError
-from ganexport.importers._stubs import NumpyArray, Stub, shown
 from ganexport.importers._trees import float64
+from ganexport.importers.inert.stubs import NumpyArray, Stub, shown
 from ganexport.weights import Tensors
 
 __all__ = [

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.errors import CheckpointError, WeightsError
-from ganexport.importers._stubs import NumpyArray, Stub, shown
 from ganexport.importers._trees import Leaf, children, float64, own_tensors
+from ganexport.importers.inert.stubs import NumpyArray, Stub, shown
 from ganexport.weights import Tensors
 
 __all__ = ["Arrays", "Records", "expect", "float32", "setting", "square", "the_one"]

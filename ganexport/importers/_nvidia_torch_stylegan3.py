@@ -16,8 +16,8 @@ from ganexport.architectures import stylegan3
 from ganexport.errors import CheckpointError
 from ganexport.importers._nvidia_torch_records import Arrays, Records, expect, float32, setting, square
 from ganexport.importers._options import ImportOptions
-from ganexport.importers._stubs import Stub, shown
 from ganexport.importers._trees import own_tensors
+from ganexport.importers.inert.stubs import Stub, shown
 from ganexport.weights import Tensors
 
 __all__ = ["is_stylegan3", "read_stylegan3"]

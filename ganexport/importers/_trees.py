@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.errors import CheckpointError, OptionError
-from ganexport.importers._stubs import NumpyArray, Stub, Tensor, shown
+from ganexport.importers.inert.stubs import NumpyArray, Stub, Tensor, shown
 
 __all__ = ["Leaf", "children", "choose", "float64", "is_module", "own_tensors", "shape_of", "walk"]
 

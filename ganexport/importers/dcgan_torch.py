@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from ganexport.architectures import dcgan
 from ganexport.errors import CheckpointError, OptionError, WeightsError
-from ganexport.importers._containers import Container
 from ganexport.importers._options import Imported, ImportOptions
-from ganexport.importers._stubs import Stub, shown
 from ganexport.importers._trees import Leaf, children, choose, float64, is_module, own_tensors, shape_of, walk
+from ganexport.importers.inert.containers import Container
+from ganexport.importers.inert.stubs import Stub, shown
 from ganexport.weights import Tensors
 
 __all__ = ["read", "recognises"]

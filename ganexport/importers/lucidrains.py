@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ganexport.architectures import lucidrains
 from ganexport.architectures._attention import HEADS, WIDTH
 from ganexport.errors import CheckpointError, WeightsError
-from ganexport.importers._containers import Container
 from ganexport.importers._options import Imported, ImportOptions
-from ganexport.importers._stubs import shown
 from ganexport.importers._trees import Leaf, choose, float64, shape_of, walk
+from ganexport.importers.inert.containers import Container
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["read", "recognises"]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from ganexport.errors import CheckpointError
 from ganexport.importers import _nvidia_tf_progressive, _nvidia_tf_stylegan, _nvidia_tf_stylegan2
-from ganexport.importers._containers import Container
 from ganexport.importers._nvidia_tf import NETWORKS, Record
 from ganexport.importers._options import Imported, ImportOptions
-from ganexport.importers._stubs import Stub, shown
 from ganexport.importers._trees import choose
+from ganexport.importers.inert.containers import Container
+from ganexport.importers.inert.stubs import Stub, shown
 from ganexport.spec import GeneratorSpec
 from ganexport.weights import Tensors
 

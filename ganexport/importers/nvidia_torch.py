@@ -11,13 +11,13 @@ from typing import Any
 
 from ganexport.architectures import stylegan2
 from ganexport.errors import CheckpointError
-from ganexport.importers._containers import Container
 from ganexport.importers._nvidia_torch_records import Arrays, Records, expect, float32, setting, the_one
 from ganexport.importers._nvidia_torch_stylegan3 import is_stylegan3, read_stylegan3
 from ganexport.importers._options import Imported, ImportOptions
 from ganexport.importers._rules import filter_taps
-from ganexport.importers._stubs import Stub, shown
 from ganexport.importers._trees import children, choose, is_module, own_tensors
+from ganexport.importers.inert.containers import Container
+from ganexport.importers.inert.stubs import Stub, shown
 from ganexport.weights import Tensors
 
 __all__ = ["read", "recognises"]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ganexport.architectures import stylegan2
 from ganexport.errors import CheckpointError, WeightsError
-from ganexport.importers._containers import Container
 from ganexport.importers._options import Imported, ImportOptions
 from ganexport.importers._rules import filter_taps
-from ganexport.importers._stubs import shown
 from ganexport.importers._trees import Leaf, choose, float64, shape_of, walk
+from ganexport.importers.inert.containers import Container
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["read", "recognises"]
 

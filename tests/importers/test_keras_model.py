@@ -22,7 +22,7 @@ from ganexport.describe import describe
 from ganexport.errors import CheckpointError, GanExportError, MissingExtraError, OptionError, ParityError
 from ganexport.graph_model import TFJS_OPERATIONS, FrozenGraph, GraphModel
 from ganexport.importers import ImportOptions, keras_model
-from ganexport.importers.keras_process import Child
+from ganexport.importers.graphs.keras_process import Child
 from ganexport.latents import one_hot, z_from_seeds
 from ganexport.manifest import read_manifest
 from ganexport.source import open_source
@@ -198,7 +198,7 @@ def test_a_child_that_dies_is_an_error_of_one_line() -> None:
 
 def test_a_child_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     need_keras()
-    monkeypatch.setattr("ganexport.importers.keras_process.SECONDS", 0)
+    monkeypatch.setattr("ganexport.importers.graphs.keras_process.SECONDS", 0)
     child = Child(0)
     with pytest.raises(CheckpointError, match="did not finish"):
         child.ask("inspect", file="model.h5")

@@ -35,7 +35,7 @@ from ganexport.exporters import ExportOptions
 from ganexport.generator import load, with_labels
 from ganexport.graph_model import GraphModel
 from ganexport.importers import ImportOptions
-from ganexport.importers.onnx_reference import evaluator, run
+from ganexport.importers.graphs.onnx_reference import evaluator, run
 from ganexport.latents import z_from_seeds
 from ganexport.manifest import read_manifest
 from ganexport.source import open_source

@@ -13,7 +13,7 @@ from support.torch_writer import Named, Saved, call, rebuild_call, torch_was_not
 import ganexport.importers
 from ganexport.errors import CheckpointError
 from ganexport.importers import IMPORTERS
-from ganexport.importers._containers import open_container
+from ganexport.importers.inert.containers import open_container
 
 LAYOUTS = ["zip_file", "legacy_file"]
 

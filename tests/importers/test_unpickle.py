@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from support.torch_writer import Named, Object, dumps
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._containers import open_container
-from ganexport.importers._globals import InertWorld
-from ganexport.importers._stubs import Audit, NumpyArray, Stub
-from ganexport.importers._unpickle import Budget, Unpickler
+from ganexport.importers.inert.containers import open_container
+from ganexport.importers.inert.globals import InertWorld
+from ganexport.importers.inert.stubs import Audit, NumpyArray, Stub
+from ganexport.importers.inert.unpickle import Budget, Unpickler
 
 PROTOCOLS = range(6)
 

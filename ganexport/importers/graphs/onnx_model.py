@@ -15,10 +15,17 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from ganexport.errors import CheckpointError
 from ganexport.graph_model import Feeds, GraphModel
 from ganexport.importers._options import ImportOptions
-from ganexport.importers._signature import Port, Signature, choose_inputs, choose_output, native_feeds, picture_layout
-from ganexport.importers._stubs import shown
-from ganexport.importers.onnx_checks import converted, every_graph, every_tensor, read_onnx
-from ganexport.importers.onnx_reference import evaluator, run
+from ganexport.importers.graphs.onnx_checks import converted, every_graph, every_tensor, read_onnx
+from ganexport.importers.graphs.onnx_reference import evaluator, run
+from ganexport.importers.graphs.signature import (
+    Port,
+    Signature,
+    choose_inputs,
+    choose_output,
+    native_feeds,
+    picture_layout,
+)
+from ganexport.importers.inert.stubs import shown
 from ganexport.spec import GeneratorSpec, Provenance
 from ganexport.weights import file_sha256, hash_tensors
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ganexport.errors import CheckpointError, OptionError
 from ganexport.importers._options import ImportOptions
-from ganexport.importers._stubs import shown
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["Port", "Signature", "choose_inputs", "choose_output", "native_feeds", "picture_layout"]
 

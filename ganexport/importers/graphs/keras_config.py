@@ -12,7 +12,7 @@ from typing import Any
 
 from ganexport.errors import CheckpointError
 from ganexport.graph_model import words
-from ganexport.importers._stubs import shown
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["clean_config", "describe_config", "read_json"]
 

@@ -6,10 +6,10 @@ import struct
 from typing import Any
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._globals import STORAGE_KINDS, InertWorld
-from ganexport.importers._stubs import Audit, Global, Storage, shown
-from ganexport.importers._unpickle import Budget, Unpickler
-from ganexport.importers._zip import Member, read_member
+from ganexport.importers.inert.globals import STORAGE_KINDS, InertWorld
+from ganexport.importers.inert.stubs import Audit, Global, Storage, shown
+from ganexport.importers.inert.unpickle import Budget, Unpickler
+from ganexport.importers.inert.zip import Member, read_member
 
 __all__ = ["LEGACY_START", "load_pickle", "load_torch_legacy", "load_torch_zip"]
 

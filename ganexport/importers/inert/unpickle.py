@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._stubs import Global, Stub, Tensor, shown
+from ganexport.importers.inert.stubs import Global, Stub, Tensor, shown
 
 __all__ = ["Budget", "Unpickler", "World"]
 

@@ -20,11 +20,18 @@ from safetensors.numpy import load_file, save_file
 
 from ganexport.errors import CheckpointError, GanExportError
 from ganexport.importers._options import ImportOptions
-from ganexport.importers._signature import Port, Signature, choose_inputs, choose_output, native_feeds, picture_layout
-from ganexport.importers._stubs import shown
-from ganexport.importers.keras_config import clean_config, describe_config, read_json
-from ganexport.importers.keras_h5 import check_h5, model_config, write_model_config
-from ganexport.importers.keras_saved_model import check_saved_model
+from ganexport.importers.graphs.keras_config import clean_config, describe_config, read_json
+from ganexport.importers.graphs.keras_h5 import check_h5, model_config, write_model_config
+from ganexport.importers.graphs.keras_saved_model import check_saved_model
+from ganexport.importers.graphs.signature import (
+    Port,
+    Signature,
+    choose_inputs,
+    choose_output,
+    native_feeds,
+    picture_layout,
+)
+from ganexport.importers.inert.stubs import shown
 from ganexport.weights import hash_tensors
 
 __all__ = ["main"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from ganexport.errors import CheckpointError
 from ganexport.graph_model import TFJS_OPERATIONS, words
-from ganexport.importers._stubs import shown
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["check_saved_model"]
 

@@ -43,7 +43,7 @@ class Child:
         self.folder = Path(self._temporary.name)
         limit = MEMORY + MEMORY_PER_BYTE * size
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ganexport.importers.keras_child", str(limit)],
+            [sys.executable, "-P", "-m", "ganexport.importers.graphs.keras_child", str(limit)],
             cwd=self.folder,
             env=_environment(self.folder),
             stdin=subprocess.PIPE,

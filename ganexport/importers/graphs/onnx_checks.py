@@ -13,8 +13,8 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._stubs import shown
-from ganexport.importers.onnx_wire import check_parts
+from ganexport.importers.graphs.onnx_wire import check_parts
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["converted", "every_graph", "every_tensor", "read_onnx"]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._stubs import Audit, NumpyArray, Storage, Tensor, shown
-from ganexport.importers._torch_files import LEGACY_START, load_pickle, load_torch_legacy, load_torch_zip
-from ganexport.importers._unpickle import Budget
-from ganexport.importers._zip import Member, read_member, zip_members
+from ganexport.importers.inert.stubs import Audit, NumpyArray, Storage, Tensor, shown
+from ganexport.importers.inert.torch_files import LEGACY_START, load_pickle, load_torch_legacy, load_torch_zip
+from ganexport.importers.inert.unpickle import Budget
+from ganexport.importers.inert.zip import Member, read_member, zip_members
 
 __all__ = ["Container", "open_container", "safetensors_metadata"]
 

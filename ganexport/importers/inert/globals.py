@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._stubs import Audit, Dtype, Global, NumpyArray, Storage, Stub, Tensor, shown
-from ganexport.importers._unpickle import Budget
+from ganexport.importers.inert.stubs import Audit, Dtype, Global, NumpyArray, Storage, Stub, Tensor, shown
+from ganexport.importers.inert.unpickle import Budget
 
 __all__ = ["CALLS", "STORAGE_KINDS", "InertWorld"]
 

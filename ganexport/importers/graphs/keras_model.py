@@ -20,13 +20,13 @@ from safetensors.numpy import load_file, save_file
 from ganexport.errors import CheckpointError, MissingExtraError
 from ganexport.graph_model import Feeds, FrozenGraph, GraphModel
 from ganexport.importers._options import ImportOptions
-from ganexport.importers._signature import Port, Signature
-from ganexport.importers._stubs import shown
-from ganexport.importers._zip import read_member, zip_members
-from ganexport.importers.keras_config import clean_config, describe_config, read_json
-from ganexport.importers.keras_process import Child
-from ganexport.importers.onnx_checks import read_onnx
-from ganexport.importers.onnx_model import adapt, multiply_adds, renamed
+from ganexport.importers.graphs.keras_config import clean_config, describe_config, read_json
+from ganexport.importers.graphs.keras_process import Child
+from ganexport.importers.graphs.onnx_checks import read_onnx
+from ganexport.importers.graphs.onnx_model import adapt, multiply_adds, renamed
+from ganexport.importers.graphs.signature import Port, Signature
+from ganexport.importers.inert.stubs import shown
+from ganexport.importers.inert.zip import read_member, zip_members
 from ganexport.spec import GeneratorSpec, Provenance
 from ganexport.weights import file_sha256
 

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._stubs import shown
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["Member", "read_member", "zip_members"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganexport.errors import CheckpointError
-from ganexport.importers._stubs import shown
+from ganexport.importers.inert.stubs import shown
 
 __all__ = ["check_h5", "model_config", "write_model_config"]
 

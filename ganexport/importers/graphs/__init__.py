@@ -1,0 +1,1 @@
+"""Readers of generators that are known only as a graph: ONNX, Keras, SavedModel."""
