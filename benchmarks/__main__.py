@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of large files: {', '.join(large.SIZES)}")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=LARGE, help="where large files are made, and kept")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.what == "large":
         print(json.dumps(large.measure(options.folder, options.names or list(large.SIZES)), indent=1))
         return
