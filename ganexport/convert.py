@@ -94,7 +94,7 @@ def convert(
         OutputExistsError: The folder exists and `force` was not given.
         OptionError: No target, or an unknown one.
     """
-    wanted = _targets(generator, options)
+    wanted, cost = _targets(generator, options), _multiply_adds(generator)
     with atomic_folder(output, force=options.force) as folder:
         targets: dict[TargetName, Graphs] = {}
         for target in wanted:
@@ -112,7 +112,7 @@ def convert(
                 cases,
                 weights_sha256=generator.provenance.weights_sha256,
                 image_range=generator.spec.image_range,
-                multiply_adds=_multiply_adds(generator),
+                multiply_adds=cost,
                 progress=progress,
                 on_result=on_result,
             )
@@ -135,6 +135,7 @@ def convert(
                 noise_mode=mode,
                 inputs={name: tuple(value.ravel().tolist()) for name, value in extra_inputs(generator.spec).items()},
             ),
+            multiply_adds=cost,
             precision=Precision(),
             targets=targets,
             goldens=Goldens(file=GOLDENS_NAME, cases=tuple(case.golden for case in cases)),

@@ -20,9 +20,7 @@ SHIPPED = Path(__file__).parents[1] / "converted_models" / "digits" / "checkpoin
 COLUMNS = 10
 
 
-def run_demo(
-    output: Path, *, force: bool = False, progress: Progress = SILENT
-) -> dict[str, Path]:
+def run_demo(output: Path, *, force: bool = False, progress: Progress = SILENT) -> dict[str, Path]:
     """Convert the shipped digits, verify the bundle, build its site and draw a picture.
 
     Args:

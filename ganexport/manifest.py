@@ -192,6 +192,7 @@ class Manifest(_Data):
     labels: tuple[str, ...] | None = Field(description="Names of the classes, in order; null without names.")
     provenance: Provenance
     defaults: Defaults
+    multiply_adds: int = Field(default=0, ge=0, description="Of one picture; 0 where they were not counted.")
     precision: Precision
     targets: dict[TargetName, Graphs]
     goldens: Goldens

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from ganexport.architectures import ARCHITECTURES, spec_from_json
 from ganexport.bundle import check_files
-from ganexport.cost import multiply_adds
 from ganexport.errors import BundleError
 from ganexport.generator import load
 from ganexport.latents import noise_from_seeds
@@ -50,7 +48,7 @@ def verify(
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     progress.stage("drawing the oracle's pictures")
-    cases, cost = _cases(folder, manifest), _multiply_adds(manifest)
+    cases = _cases(folder, manifest)
     results: list[ParityResult] = []
     for target, graphs in manifest.targets.items():
         results += check_target(
@@ -60,20 +58,14 @@ def verify(
             cases,
             weights_sha256=manifest.provenance.weights_sha256,
             image_range=manifest.spec.image_range,
-            multiply_adds=cost,
+            multiply_adds=manifest.multiply_adds,
             progress=progress,
         )
     if browser:
         progress.stage("verifying in a browser")
-        results += _browser(folder, manifest, cost)
+        results += _browser(folder, manifest)
     require_parity(results, manifest.targets, allow_unverified=allow_unverified)
     return results
-
-
-def _multiply_adds(manifest: Manifest) -> int:
-    if manifest.spec.architecture not in ARCHITECTURES:
-        return 0
-    return multiply_adds(spec_from_json(manifest.spec.model_dump(mode="json")))
 
 
 def _cases(folder: Path, manifest: Manifest) -> list[Case]:
@@ -103,12 +95,12 @@ def _noise(golden: GoldenCase, manifest: Manifest) -> dict[str, NDArray[np.float
     return noise_from_seeds(golden.seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
 
 
-def _browser(folder: Path, manifest: Manifest, cost: int) -> list[ParityResult]:
+def _browser(folder: Path, manifest: Manifest) -> list[ParityResult]:
     from ganexport.runtimes.browser import BROWSER_RUNTIMES, browser_results
 
     targets: dict[str, TargetName] = {name: "onnx" if name.startswith("ort") else "tfjs" for name in BROWSER_RUNTIMES}
     offered = [name for name, target in targets.items() if target in manifest.targets]
-    slow = {name: reason for name in offered if (reason := too_slow(name, cost)) is not None}
+    slow = {name: reason for name in offered if (reason := too_slow(name, manifest.multiply_adds)) is not None}
     results = [_left_out(targets[name], name, reason) for name, reason in slow.items()]
     for found in browser_results(folder, [name for name in offered if name not in slow]):
         error = found.max_grey_levels

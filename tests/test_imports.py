@@ -64,7 +64,7 @@ MAY_IMPORT = {
         "progress",
         "weights",
     ),
-    "verify": ("architectures", "bundle", "cost", "generator", "latents", "manifest", "parity", "progress", "runtimes"),
+    "verify": ("bundle", "generator", "latents", "manifest", "parity", "progress", "runtimes"),
     "site": ("atomic", "manifest"),
     "describe": ("importers", "manifest", "source"),
     "demo": ("atomic", "bundle", "convert", "generator", "pictures", "progress", "site", "verify"),

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ganexport.importers.inert import zip as inert_zip
 from support.keras_files import need_keras, written
 from support.refusals import beside_a_secret, refused
+
+from ganexport.importers.inert import zip as inert_zip
 
 
 @pytest.fixture

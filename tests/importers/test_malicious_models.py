@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from ganexport.importers.graphs import onnx_wire
 from onnx import TensorProto, helper, numpy_helper
 from support.onnx_models import constants, dcgan, model, node, saved, value
 from support.refusals import beside_a_secret, refused
 
 from ganexport.errors import UserError
+from ganexport.importers.graphs import onnx_wire
 from ganexport.source import open_source
 
 FLOAT = TensorProto.FLOAT

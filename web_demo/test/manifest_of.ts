@@ -28,6 +28,7 @@ export function manifestOf(spec: Partial<SpecSummary> = {}, rest: Partial<Manife
       training: null,
     },
     defaults: { truncation_psi: 1, noise_mode: 'const', inputs: {} },
+    multiply_adds: 0,
     precision: { weights: 'float32', max_grey_levels: null },
     targets: {},
     goldens: { file: 'goldens.safetensors', cases: [] },

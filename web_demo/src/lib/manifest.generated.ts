@@ -132,6 +132,8 @@ export interface Manifest {
   readonly labels: readonly string[] | null;
   readonly provenance: Provenance;
   readonly defaults: Defaults;
+  /** Of one picture; 0 where they were not counted. */
+  readonly multiply_adds: number;
   readonly precision: Precision;
   readonly targets: { readonly [name in 'onnx' | 'tfjs']?: Graphs };
   readonly goldens: Goldens;
