@@ -21,7 +21,8 @@ from ganexport.convert import ConvertOptions, convert
 from ganexport.describe import describe
 from ganexport.errors import CheckpointError, GanExportError, MissingExtraError, OptionError, ParityError
 from ganexport.graph_model import TFJS_OPERATIONS, FrozenGraph, GraphModel
-from ganexport.importers import ImportOptions, keras_model
+from ganexport.importers import ImportOptions
+from ganexport.importers.graphs import keras_model
 from ganexport.importers.graphs.keras_process import Child
 from ganexport.latents import one_hot, z_from_seeds
 from ganexport.manifest import read_manifest
