@@ -39,9 +39,10 @@ def say_error(text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A line that says what happens now, with a bar where the steps are known; gone afterwards."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Counted(), TimeElapsedColumn())
-    with Bars(*columns, _Rate(), TimeRemainingColumn(), console=errors, transient=True) as bars:
+    """A line that says what happens now, with a bar where the steps are known; on a terminal only, and gone afterwards."""
+    what = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Counted())
+    time = (TimeElapsedColumn(), _Rate(), TimeRemainingColumn())
+    with Bars(*what, *time, console=errors, transient=True, disable=not errors.is_terminal) as bars:
         yield _Shown(bars)
 
 
@@ -53,7 +54,8 @@ class _Shown:
         self._task = bars.add_task("starting", total=None)
 
     def stage(self, text: str, steps: int | None = None) -> None:
-        self._bars.reset(self._task, description=plain(text), total=steps)
+        self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(plain(text), total=steps)
 
     def step(self) -> None:
         self._bars.advance(self._task)
