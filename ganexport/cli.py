@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 INTERRUPTED = 130
 """Exit status after Ctrl-C, which Typer gives too."""
+TERMINATED = 143
 
 Source = Annotated[Path, typer.Argument(help="A checkpoint.", show_default=False)]
 BundleFolder = Annotated[Path, typer.Argument(help="A bundle's folder.", show_default=False)]
@@ -59,6 +61,7 @@ def main() -> NoReturn:
     """Run the command line: status 0, 1 for our fault, 2 for the caller's."""
     debug = "--debug" in sys.argv or os.environ.get("GANEXPORT_DEBUG") == "1"
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what is half written is cleared away
     try:
         status = app(arguments, standalone_mode=False)
     except GanExportError as error:
@@ -73,7 +76,7 @@ def main() -> NoReturn:
     except OSError as error:
         if debug:
             raise
-        say_error(f"{error.filename}: {error.strerror}")
+        say_error(f"{error.filename or type(error).__name__}: {error.strerror or error}")
         status = 2
     except Exception as error:
         if debug or not hasattr(error, "format_message"):
@@ -126,11 +129,11 @@ def info(
     )
     facts = audit_file(path) if audit and graph_importer(path) is None else describe(path, options)
     if as_json:
-        print(json.dumps(facts, indent=1, ensure_ascii=False))
+        print(json.dumps(facts, indent=1))
         return
     for name, value in facts.items():
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-        console.print(f"[bold]{name.replace('_', ' ')}[/]  {plain(text)}", soft_wrap=True)
+        console.print(f"[bold]{plain(name.replace('_', ' '))}[/]  {plain(text)}", soft_wrap=True)
 
 
 @app.command(epilog="Example: ganexport convert digits.safetensors -o digits/")
@@ -179,7 +182,7 @@ def convert(
         image_output=image_output,
     )
     _convert(source, output, options, imports, name=name, labels=labels)
-    console.print(f"wrote {output}")
+    console.print(f"wrote {plain(str(output))}", soft_wrap=True)
 
 
 @app.command(epilog="Example: ganexport generate digits/ --seeds 0-15 --label 3 --psi 0.7 --grid 4x4 -o threes.png")
@@ -209,7 +212,7 @@ def generate(
     made = {"seeds": seeds, "label": label, "psi": psi, "cutoff": cutoff, "model": opened.manifest.name}
     text = {"ganexport": json.dumps({k: v for k, v in made.items() if v is not None})}
     save_png(to_grid(pictures, columns, rows), output, text, force=force)
-    console.print(f"wrote {output}")
+    console.print(f"wrote {plain(str(output))}", soft_wrap=True)
 
 
 @app.command(epilog="Example: ganexport verify digits/ --browser")
@@ -274,7 +277,9 @@ def site(
             _convert(source, made, options, imports, name=source.stem, labels=labels)
             bundles.append(made)
         build_site(bundles, output, force=force)
-    console.print(f"wrote {output}; look at it with: ganexport preview {output}")
+    console.print(
+        f"wrote {plain(str(output))}; look at it with: ganexport preview {plain(str(output))}", soft_wrap=True
+    )
 
 
 @app.command(epilog="Example: ganexport preview site/")
@@ -299,8 +304,8 @@ def demo(
     with progress() as shown:
         made = run_demo(output, force=force, progress=shown)
     for what, path in made.items():
-        console.print(f"{what}: {path}")
-    console.print(f"look at the page with: ganexport preview {made['site']}")
+        console.print(f"{what}: {plain(str(path))}", soft_wrap=True)
+    console.print(f"look at the page with: ganexport preview {plain(str(made['site']))}", soft_wrap=True)
 
 
 def _targets(text: str) -> tuple[TargetName, ...]:

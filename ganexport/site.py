@@ -100,7 +100,7 @@ def _add_bundle(bundle: Path, site: Path) -> dict[str, str]:
     if folder.exists():
         raise OptionError(f"bundles of one site need different names; two are called {manifest.name}")
     for path, entry in manifest.files.items():
-        data = _read(bundle, path)
+        data = _read(bundle, path, entry.bytes)
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise BundleError(f"{bundle / path} was altered: its SHA-256 is not the one in {MANIFEST_NAME}")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -109,9 +109,14 @@ def _add_bundle(bundle: Path, site: Path) -> dict[str, str]:
     return {"name": manifest.name, "manifest": f"{address}/{MANIFEST_NAME}"}
 
 
-def _read(bundle: Path, path: str) -> bytes:
+def _read(bundle: Path, path: str, size: int) -> bytes:
+    """A file of a bundle; one that is a link, or not as long as it should be, stays unread."""
+    file = bundle / path
     try:
-        return (bundle / path).read_bytes()
+        linked = any(part.is_symlink() for part in (file, *file.parents) if part != bundle and bundle in part.parents)
+        if linked or (file.exists() and (not file.is_file() or file.stat().st_size != size)):
+            raise BundleError(f"{file} was altered: it is no file of {size} bytes, as {MANIFEST_NAME} says")
+        return file.read_bytes()
     except OSError as error:
         raise BundleError(f"{bundle} is incomplete: {path} cannot be read ({error.strerror})") from None
 

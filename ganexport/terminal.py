@@ -27,9 +27,13 @@ __all__ = ["console", "errors", "plain", "progress", "say_error"]
 console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
+MOST_CHARACTERS = 4000
+
+
 def plain(text: str) -> str:
-    """Text that rich prints as it is."""
-    return escape(text)
+    """Text that rich prints as it is: one line, not without end, and nothing in it that a terminal would obey."""
+    shown = "".join(c if c.isprintable() else "?" for c in text[:MOST_CHARACTERS].replace("\n", " "))
+    return escape(shown if len(text) <= MOST_CHARACTERS else f"{shown}…")
 
 
 def say_error(text: str) -> None:
@@ -39,7 +43,7 @@ def say_error(text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A line that says what happens now, with a bar where the steps are known; on a terminal only, and gone afterwards."""
+    """A line that says what happens now, with a bar where steps are known; on a terminal only, gone afterwards."""
     what = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Counted())
     time = (TimeElapsedColumn(), _Rate(), TimeRemainingColumn())
     with Bars(*what, *time, console=errors, transient=True, disable=not errors.is_terminal) as bars:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
@@ -158,6 +159,27 @@ def test_failure_leaves_nothing(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"synthesis\.onnx was altered"):
         build_site([bundle], tmp_path / "site")
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("link", ["preview.webp", "onnx"])
+def test_a_link_is_not_followed(link: str, bundle: Path, tmp_path: Path) -> None:
+    (bundle / link).rename(tmp_path / "elsewhere")
+    (bundle / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match=r"was altered: it is no file of \d+ bytes"):
+        build_site([bundle], tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_bundle_behind_a_link_is_one(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "linked").symlink_to(bundle)
+    assert build_site([tmp_path / "linked"], tmp_path / "site").is_dir()
+
+
+def test_a_file_that_never_ends_is_not_read(bundle: Path, tmp_path: Path) -> None:
+    (bundle / "preview.webp").unlink()
+    os.mkfifo(bundle / "preview.webp")
+    with pytest.raises(BundleError, match="was altered"):
+        build_site([bundle], tmp_path / "site")
 
 
 def test_failure_keeps_the_old_site(bundle: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from ganexport.errors import ParityError
 from ganexport.manifest import ParityResult, TargetName
@@ -48,7 +49,7 @@ def parity_table(results: Sequence[ParityResult]) -> Table:
         error = "" if worst.max_abs is None else f"{worst.max_abs:.2g}"
         allowed = "" if worst.tolerance is None else f"{worst.tolerance:.2g}"
         note = "ok" if worst.status == "ok" else f"{worst.status}: {worst.reason}"
-        table.add_row(runtime, tensor, str(len(group)), error, allowed, f"[{colour}]{note}[/]")
+        table.add_row(runtime, tensor, str(len(group)), error, allowed, Text(note, style=colour))
     return table
 
 
