@@ -39,9 +39,9 @@ def host_url(site_folder: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visitor() -> Iterator[BrowserContext]:
-    """One visitor, whose browser keeps what it has fetched."""
+    """One visitor, whose browser keeps what it has fetched; gone before the next file, which may open its own."""
     with open_browser() as browser:
         yield browser.new_context()
 
