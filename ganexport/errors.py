@@ -86,3 +86,9 @@ class ParityError(ExportError):
 
 class RuntimeUnavailableError(ExportError):
     """A runtime could not be started: not installed, or it refused to run."""
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """A name out of a file as a message may have it: one line, no control characters, not long."""
+    plain = "".join(c if c.isprintable() else "?" for c in text[: limit + 1])
+    return plain if len(plain) <= limit else plain[: limit - 1] + "…"

@@ -14,13 +14,14 @@ from ganexport.architectures import spec_from_json, weight_shapes
 from ganexport.errors import CheckpointError, OptionError, SpecError, WeightsError
 from ganexport.graph_model import GraphModel
 from ganexport.importers import NO_OPTIONS, ImportOptions, import_checkpoint, safetensors_metadata
-from ganexport.spec import GeneratorSpec, Provenance, explain
+from ganexport.spec import GeneratorSpec, Provenance, explain, short
 from ganexport.weights import Tensors, check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
 
 __all__ = ["Generator", "Provenance", "load", "with_labels"]
 
 METADATA_KEY = "ganexport"
 FORMAT_VERSION = 1
+MAX_LABEL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Generator:
             raise SpecError(f"{len(self.labels)} label names for {self.spec.c_dim} classes")
         if self.labels is not None and len(set(self.labels)) != len(self.labels):
             raise SpecError("two classes have the same name")
+        if self.labels is not None and any("\ud800" <= c <= "\udfff" for c in "".join(self.labels)):
+            raise SpecError("the name of a class is no valid Unicode text: it has half a surrogate pair")
 
     @property
     def parameters(self) -> int:
@@ -110,6 +113,8 @@ def load(path: Path, options: ImportOptions = NO_OPTIONS) -> Generator:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: the header is incomplete: {error!r}") from None
+    except RecursionError:
+        raise CheckpointError(f"{path}: the header is nested too deeply") from None
     except ValidationError as error:
         raise CheckpointError(f"{path}: the provenance is not valid: {explain(error)}") from None
     except WeightsError as error:
@@ -137,11 +142,11 @@ def _foreign(path: Path, options: ImportOptions) -> Generator:
 def _header(path: Path, text: str) -> dict[str, Any]:
     try:
         header = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: the header is not JSON: {error}") from None
     version = header.get("version") if isinstance(header, dict) else None
     if version != FORMAT_VERSION:
-        raise CheckpointError(f"{path} has checkpoint version {version!r}; this ganexport reads {FORMAT_VERSION}")
+        raise CheckpointError(f"{path} has checkpoint version {short(version)}; this ganexport reads {FORMAT_VERSION}")
     assert isinstance(header, dict)
     return header
 
@@ -154,7 +159,13 @@ def with_labels(generator: S, path: Path) -> S:
         SpecError: There are not as many names as classes.
     """
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if path.exists() and not path.is_file():
+            raise OSError("it is no plain file")
+        with path.open("rb") as file:
+            data = file.read(MAX_LABEL_BYTES + 1)
+        if len(data) > MAX_LABEL_BYTES:
+            raise OSError("it is larger than 1 MiB")
+        names = [line.strip() for line in data.decode().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"cannot read the class names in {path}: {error}") from None
     return replace(generator, labels=tuple(names))

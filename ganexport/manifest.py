@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ganexport.errors import BundleError
-from ganexport.spec import Provenance, Sha256, explain
+from ganexport.spec import Provenance, Sha256, explain, short
 
 __all__ = [
     "MANIFEST_NAME",
@@ -36,6 +36,7 @@ __all__ = [
 
 MANIFEST_NAME = "ganexport.json"
 SCHEMA_VERSION = 1
+MAX_BYTES = 64 << 20
 
 TargetName = Literal["onnx", "tfjs"]
 NoiseMode = Literal["const", "none", "random", "input"]
@@ -214,16 +215,24 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_NAME
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise OSError("it is no plain file")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise OSError("it is larger than 64 MiB")
+        data = json.loads(text.decode())
     except FileNotFoundError:
         raise BundleError(f"{folder} is no bundle: it has no {MANIFEST_NAME}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read as JSON: {error}") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
-        raise BundleError(f"{path} has schema version {version!r}; this ganexport reads version {SCHEMA_VERSION}")
+        raise BundleError(f"{path} has schema version {short(version)}; this ganexport reads version {SCHEMA_VERSION}")
     try:
         return Manifest.model_validate(data)
+    except RecursionError:
+        raise BundleError(f"{path} is not a valid manifest: it is nested too deeply") from None
     except ValidationError as error:
         raise BundleError(f"{path} is not a valid manifest: {explain(error)}") from None
 

@@ -14,7 +14,9 @@ __all__ = ["Source", "graph_importer", "open_source"]
 
 Source = Generator | GraphModel
 HEAD = 16
-DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+DAMAGE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 """What is met in a graph that contradicts itself."""
 
 

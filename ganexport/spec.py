@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ganexport.errors import SpecError
+from ganexport.errors import SpecError, shown
 
-__all__ = ["GeneratorSpec", "Provenance", "Sha256", "explain"]
+__all__ = ["GeneratorSpec", "Provenance", "Sha256", "explain", "short"]
+
+MAX_PROBLEMS = 8
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -89,18 +91,22 @@ class Provenance(BaseModel):
 def explain(error: ValidationError) -> str:
     """One line from a pydantic error: each field with what was wrong and what was found."""
     parts = []
-    for item in error.errors(include_url=False):
-        where = ".".join(str(p) for p in item["loc"])
-        found = "" if item["type"] == "missing" else f", found {_short(item['input'])}"
+    for item in error.errors(include_url=False)[:MAX_PROBLEMS]:
+        where = ".".join(shown(str(p)) for p in item["loc"])
+        found = "" if item["type"] == "missing" else f", found {short(item['input'])}"
         message = item["msg"].removeprefix("Value error, ")
         parts.append(f"{where}: {message}{found}" if where else message)
-    return "; ".join(parts)
+    more = error.error_count() - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more else "")
 
 
 def _as_tuple(value: Any) -> Any:
     return tuple(_as_tuple(v) for v in value) if isinstance(value, list) else value
 
 
-def _short(value: Any, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def short(value: Any, limit: int = 60) -> str:
+    """Any value as a message may have it: one line, not long."""
+    try:
+        return shown(repr(value), limit)
+    except RecursionError:
+        return f"a deep {type(value).__name__}"

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ganexport.atomic import atomic_path
-from ganexport.errors import CheckpointError, WeightsError
+from ganexport.errors import CheckpointError, WeightsError, shown
 
 __all__ = [
     "Tensors",
@@ -22,6 +22,8 @@ __all__ = [
     "read_tensors",
     "write_tensors",
 ]
+
+MAX_PROBLEMS = 20
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -67,10 +69,10 @@ def check_cover(tensors: Mapping[str, NDArray[np.generic]], shapes: Mapping[str,
     """Check that `tensors` are exactly those of `shapes`.
 
     Raises:
-        WeightsError: Names every tensor that is missing, left over, mis-shaped or not finite float32.
+        WeightsError: Names the tensors that are missing, left over, mis-shaped or not finite float32.
     """
     problems = [f"missing {name} {list(shapes[name])}" for name in shapes if name not in tensors]
-    problems += [f"unused {name} {list(t.shape)}" for name, t in tensors.items() if name not in shapes]
+    problems += [f"unused {shown(name)} {list(t.shape)}" for name, t in tensors.items() if name not in shapes]
     for name, shape in shapes.items():
         if name not in tensors:
             continue
@@ -82,7 +84,8 @@ def check_cover(tensors: Mapping[str, NDArray[np.generic]], shapes: Mapping[str,
         elif not np.isfinite(tensor).all():
             problems.append(f"{name} holds values that are not finite")
     if problems:
-        raise WeightsError("the tensors do not fit the generator: " + "; ".join(problems))
+        more = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
+        raise WeightsError("the tensors do not fit the generator: " + "; ".join(problems[:MAX_PROBLEMS]) + more)
 
 
 def hash_tensors(tensors: Mapping[str, NDArray[np.generic]]) -> str:

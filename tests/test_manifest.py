@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,23 @@ def test_the_version_is_looked_at_first(read: Callable[[Any], Manifest]) -> None
         read({"schema_version": SCHEMA_VERSION + 1, "everything": "else"})
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1, 2]", b"5", b"null", b'"text"'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"[1, 2]", b"5", b"null", b'"text"', b"[" * 100_000, b"1" * 5000]
+)
 def test_what_is_no_manifest_is_refused(read: Callable[[Any], Manifest], content: bytes) -> None:
     with pytest.raises(BundleError) as caught:
         read(content)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_or_a_device_is_no_manifest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST_NAME)
+    with pytest.raises(BundleError, match="no plain file"):
+        read_manifest(tmp_path)
+    (tmp_path / MANIFEST_NAME).unlink()
+    (tmp_path / MANIFEST_NAME).symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match="no plain file"):
+        read_manifest(tmp_path)
 
 
 def test_a_folder_without_one_is_no_bundle(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ __all__ = ["Layer", "Spec", "synthesis", "weight_shapes"]
 T = TypeVar("T")
 W = TypeVar("W")
 
+MAX_NUMBERS = 1 << 28
+"""In the feature maps of one picture: a gigabyte."""
+
 
 class Layer(BaseModel):
     """One transposed convolution; BatchNorm is folded into its weight and bias.
@@ -61,9 +64,12 @@ class Spec(GeneratorSpec):
 
     @model_validator(mode="after")
     def _check_layers(self) -> Spec:
-        size = 1
+        size, numbers = 1, 0
         for layer in self.layers:
             size = layer.size_after(size)
+            numbers += layer.channels * max(size, 0) ** 2
+        if numbers > MAX_NUMBERS:
+            raise ValueError(f"its layers hold {numbers} numbers for one picture; more than 2^28 cannot be drawn")
         if size != self.resolution:
             raise ValueError(f"the layers end at {size}², but the resolution is {self.resolution}²")
         if self.layers[-1].channels != self.image_channels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from ganexport.errors import CheckpointError, OptionError
 from ganexport.importers.inert.stubs import NumpyArray, Stub, Tensor, shown
 
-__all__ = ["Leaf", "children", "choose", "float64", "is_module", "own_tensors", "shape_of", "walk"]
+__all__ = ["MAX_PATH", "Leaf", "children", "choose", "float64", "is_module", "own_tensors", "shape_of", "walk"]
 
 Leaf = Tensor | NumpyArray
 
 MAX_DEPTH = 32
+MAX_LISTED = 16
 MAX_VISITS = 200_000
+MAX_PATH = 500
+"""Characters; longer names belong to no network."""
 
 
 def is_module(value: Any) -> bool:
@@ -49,19 +53,19 @@ def own_tensors(module: Stub) -> dict[str, Leaf]:
 
 def walk(root: Any) -> Iterator[tuple[str, Any]]:
     """Every dict and recorded module within `root`, with the path of keys to it; each object once."""
-    seen: set[int] = set()
-    pending: list[tuple[str, Any, int]] = [("", root, 0)]
+    seen = {id(root)}
+    pending: deque[tuple[str, Any, int]] = deque([("", root, 0)])
     while pending:
-        path, value, depth = pending.pop(0)
-        if id(value) in seen or depth > MAX_DEPTH or len(seen) > MAX_VISITS:
-            continue
-        seen.add(id(value))
+        path, value, depth = pending.popleft()
         if is_module(value):
             yield path, value
         elif isinstance(value, dict):
             yield path, value
-            inner = ((k, v) for k, v in value.items() if isinstance(k, str) and isinstance(v, dict | Stub))
-            pending += [(f"{path}.{k}" if path else k, v, depth + 1) for k, v in inner]
+            for key, inner in value.items() if depth < MAX_DEPTH else ():
+                fits = isinstance(key, str) and isinstance(inner, dict | Stub) and len(path) + len(key) < MAX_PATH
+                if fits and id(inner) not in seen and len(seen) <= MAX_VISITS:
+                    seen.add(id(inner))
+                    pending.append((f"{path}.{key}" if path else key, inner, depth + 1))
 
 
 def shape_of(leaf: Leaf) -> tuple[int, ...]:
@@ -80,7 +84,8 @@ def choose(networks: Mapping[str, Any], wanted: str | None, preferred: tuple[str
     Raises:
         OptionError: The one asked for is not there, or there are several; lists them.
     """
-    names = ", ".join(shown(name) or "(the file itself)" for name in networks)
+    names = ", ".join(shown(name) or "(the file itself)" for name in list(networks)[:MAX_LISTED])
+    names += " …" if len(networks) > MAX_LISTED else ""
     if wanted is not None:
         fits = [name for name in networks if name == wanted] or [
             name for name in networks if name.rpartition(".")[2] == wanted

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ganexport.architectures import dcgan
 from ganexport.errors import CheckpointError, OptionError, WeightsError
 from ganexport.importers._options import Imported, ImportOptions
-from ganexport.importers._trees import Leaf, children, choose, float64, is_module, own_tensors, shape_of, walk
+from ganexport.importers._trees import MAX_PATH, Leaf, children, choose, float64, is_module, own_tensors, shape_of, walk
 from ganexport.importers.inert.containers import Container
 from ganexport.importers.inert.stubs import Stub, shown
 from ganexport.weights import Tensors
@@ -126,7 +126,7 @@ def _networks(container: Container) -> tuple[dict[str, list[_Step]], list[str]]:
             candidates, complete = {path: _parts_of_module(value)}, _is_chain(value)
         else:
             state = {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, Leaf)}
-            candidates = _split(path, state) if state else {}
+            candidates = _split(path, state) if state and max(map(len, state)) <= MAX_PATH else {}
         for name, parts in candidates.items():
             try:
                 found[name] = _fit(parts, complete=complete)

@@ -19,6 +19,7 @@ from ganexport.architectures import lucidrains
 from ganexport.architectures._attention import HEADS, WIDTH
 from ganexport.errors import CheckpointError, WeightsError
 from ganexport.importers._options import Imported, ImportOptions
+from ganexport.importers._rules import sampled_mean
 from ganexport.importers._trees import Leaf, choose, float64, shape_of, walk
 from ganexport.importers.inert.containers import Container
 from ganexport.importers.inert.stubs import shown
@@ -66,7 +67,7 @@ def read(container: Container, options: ImportOptions) -> Imported:
         lr_mlp = _checked_rate(reader.spec, *found)
         source = f"lr_mlp {lr_mlp:g}, as {shown(found[1].name)} has it"
     weights = {key: np.asarray(array, np.float32) for key, array in reader.weights(lr_mlp).items()}
-    notes = [name, source, f"w_avg is the mean of {SAMPLES} sampled w", "noise drawn from seed 0"]
+    notes = [shown(name), source, f"w_avg is the mean of {SAMPLES} sampled w", "noise drawn from seed 0"]
     if reader.spec.attention:
         notes.append("attention as version 1.9.0 calculates it")
     return Imported(
@@ -233,12 +234,16 @@ class _Reader:
 
 def _sampled_average(spec: lucidrains.Spec, tensors: dict[str, Array]) -> Array:
     """The mean w of many z, as the program itself estimates it whenever it draws."""
-    x = np.random.RandomState(0).randn(SAMPLES, spec.z_dim)
-    x = x / np.sqrt(np.mean(x**2, axis=1, keepdims=True))
-    for i in range(spec.mapping_layers):
-        x = x @ tensors[f"mapping.fc{i}.weight"].T + tensors[f"mapping.fc{i}.bias"]
-        x = np.where(x > 0, x, lucidrains.SLOPE * x)  # [SAMPLES, w_dim]
-    return np.asarray(x.mean(axis=0))
+    layers = [(tensors[f"mapping.fc{i}.weight"], tensors[f"mapping.fc{i}.bias"]) for i in range(spec.mapping_layers)]
+
+    def mapped(x: Array) -> Array:
+        x = x / np.sqrt(np.mean(x**2, axis=1, keepdims=True))
+        for weight, bias in layers:
+            x = x @ weight.T + bias
+            x = np.where(x > 0, x, lucidrains.SLOPE * x)  # [n, w_dim]
+        return x
+
+    return sampled_mean(mapped, SAMPLES, [weight.shape for weight, _ in layers])
 
 
 def _convolved(x: Array, kernel: Array) -> Array:
@@ -256,6 +261,8 @@ def _convolved(x: Array, kernel: Array) -> Array:
 def _config_beside(checkpoint: Path) -> tuple[Config, Path] | None:
     """The config of a checkpoint and where it was: `NAME.config.json`, or the program's own `.config.json`."""
     for path in (checkpoint.with_suffix(".config.json"), *(checkpoint.with_name(n) for n in CONFIG_NAMES)):
+        if path.is_symlink():
+            raise CheckpointError(f"{shown(path.name)} beside it is a link; put the file itself there, or take it away")
         if not path.is_file():
             continue
         try:

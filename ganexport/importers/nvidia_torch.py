@@ -45,11 +45,15 @@ def read(container: Container, options: ImportOptions) -> Imported:
     name = choose(networks, options.network, ("G_ema", "G"))
     module = networks[name]
     if module.class_name != "Generator":
-        raise CheckpointError(f"{name} is a {module.class_name}; only generators can be imported")
+        raise CheckpointError(
+            f"{shown(name) or 'the file'} is a {shown(module.class_name)}; only generators can be imported"
+        )
     records = Records(module)
     spec, weights = read_stylegan3(records, options) if is_stylegan3(records) else _read_stylegan2(records, options)
     records.check_nothing_is_left()
-    return Imported(spec, weights, "NVIDIA PyTorch pickle", f"nvidia_torch ({name or 'the file itself'})", LICENCE)
+    return Imported(
+        spec, weights, "NVIDIA PyTorch pickle", f"nvidia_torch ({shown(name) or 'the file itself'})", LICENCE
+    )
 
 
 def _networks(root: Any) -> dict[str, Stub]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ganexport.architectures import stylegan2
 from ganexport.errors import CheckpointError, WeightsError
 from ganexport.importers._options import Imported, ImportOptions
-from ganexport.importers._rules import filter_taps
+from ganexport.importers._rules import filter_taps, sampled_mean
 from ganexport.importers._trees import Leaf, choose, float64, shape_of, walk
 from ganexport.importers.inert.containers import Container
 from ganexport.importers.inert.stubs import shown
@@ -26,6 +26,7 @@ SIGNATURE = ("input.input", "conv1.conv.weight", "conv1.conv.modulation.weight",
 AVERAGE = "latent_avg"
 LR_MULTIPLIER = 0.01
 SAMPLES = 4096
+MAX_PREFIXES = 16
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -45,7 +46,7 @@ def read(container: Container, options: ImportOptions) -> Imported:
     networks = _networks(container.root)
     name = choose(networks, options.network, ("g_ema",))
     reader = _Reader(networks[name])
-    notes = [name or "the file itself"]
+    notes = [shown(name) or "the file itself"]
     average = container.root.get(AVERAGE) if isinstance(container.root, dict) else None
     if isinstance(average, Leaf):
         w_avg = float64(average).reshape(-1)
@@ -71,7 +72,10 @@ def _networks(root: Any) -> dict[str, dict[str, Leaf]]:
     for path, value in walk(root):
         named = value.items() if isinstance(value, dict) else ()
         leaves = {k: v for k, v in named if isinstance(k, str) and isinstance(v, Leaf)}
-        for prefix in [k.removesuffix(SIGNATURE[0]) for k in leaves if k.endswith(SIGNATURE[0])]:
+        prefixes = [k.removesuffix(SIGNATURE[0]) for k in leaves if k.endswith(SIGNATURE[0])]
+        if len(prefixes) > MAX_PREFIXES:
+            raise CheckpointError(f"a state dict with {len(prefixes)} StyleGAN2 networks; save the one to be imported")
+        for prefix in prefixes:
             state = {k.removeprefix(prefix): v for k, v in leaves.items() if k.startswith(prefix)}
             if state.keys() >= set(SIGNATURE):
                 state.pop(AVERAGE, None)
@@ -132,12 +136,19 @@ class _Reader:
 
     def sampled_average(self) -> NDArray[np.float64]:
         """The mean w of many z, as this family's programs estimate it."""
-        x = np.random.RandomState(0).randn(SAMPLES, self.weights["mapping.fc0.weight"].shape[1])
-        x = x / np.sqrt(np.mean(x**2, axis=1, keepdims=True) + 1e-8)
-        for i in range(self.mapping_layers):
-            x = x @ self.weights[f"mapping.fc{i}.weight"].T + self.weights[f"mapping.fc{i}.bias"]
-            x = np.where(x > 0, x, 0.2 * x) * math.sqrt(2)  # [SAMPLES, w_dim]
-        return np.asarray(x.mean(axis=0))
+        layers = [
+            (self.weights[f"mapping.fc{i}.weight"], self.weights[f"mapping.fc{i}.bias"])
+            for i in range(self.mapping_layers)
+        ]
+
+        def mapped(x: NDArray[np.float64]) -> NDArray[np.float64]:
+            x = x / np.sqrt(np.mean(x**2, axis=1, keepdims=True) + 1e-8)
+            for weight, bias in layers:
+                x = x @ weight.T + bias
+                x = np.where(x > 0, x, 0.2 * x) * math.sqrt(2)  # [n, w_dim]
+            return x
+
+        return sampled_mean(mapped, SAMPLES, [weight.shape for weight, _ in layers])
 
     def _take(self, name: str, axes: int) -> NDArray[np.float64]:
         leaf = self.state.pop(name, None)

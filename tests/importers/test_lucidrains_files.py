@@ -189,6 +189,20 @@ def test_the_config_beside_it_tells_the_rate(name: str, state: Arrays, tmp_path:
     assert_draws(generator, SPEC, lr_mlp=0.25)
 
 
+def test_a_config_that_is_a_link_is_refused(state: Arrays, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "config.json").symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(CheckpointError, match=r"config\.json beside it is a link"):
+        load(save(tmp_path, state))
+
+
+def test_a_path_that_is_no_text_is_told_in_plain_characters(state: Arrays, tmp_path: Path) -> None:
+    saved = Saved()
+    path = tmp_path / "model.pt"
+    path.write_bytes(saved.zip_file({"G\ud800\x1b[2J": saved.state_dict(state)}))
+    assert "(G??[2J.GE; " in load(path).provenance.importer
+
+
 def test_an_old_config_has_no_rate(state: Arrays, tmp_path: Path) -> None:
     config = {k: v for k, v in CONFIG.items() if k in ("image_size", "network_capacity", "transparent")}
     assert_draws(load(save(tmp_path, state, config)), SPEC)

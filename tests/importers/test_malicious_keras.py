@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import pytest
 from support.keras_files import need_keras, written
 from support.refusals import beside_a_secret, refused
 
+from ganexport.importers.graphs.keras_config import clean_config, describe_config
 from ganexport.importers.inert import zip as inert_zip
+from ganexport.source import open_source
 
 
 @pytest.fixture
@@ -41,6 +45,9 @@ BY_KERAS = {
     "python": "EagerPyFunc",
     "restore": "RestoreV2",
     "saver": "saver",
+    "swapped": "in place of",
+    "called": "calls the saver",
+    "twice": "2 functions of the name",
 }
 
 
@@ -50,7 +57,7 @@ def test_what_keras_itself_wrote_is_refused_and_does_nothing(name: str, bad: Pat
     source, path = bad / name, folder / name
     (shutil.copytree if source.is_dir() else shutil.copyfile)(source, path)
     refused(path, BY_KERAS[name])
-    assert not (bad.parent / "canary").exists()
+    assert not list(bad.parent.glob("canary*"))
 
 
 def dense(**changes: Any) -> dict[str, Any]:
@@ -99,6 +106,9 @@ CONFIGS: dict[str, tuple[Any, str]] = {
     ),
     "a name that is no text": (sequential(dense(class_name=["Dense"])), "Dense"),
     "deep": (deep(40), "too deeply"),
+    "a class that is no text": ({"class_name": {}, "config": {}}, "not a Keras model"),
+    "a module that is no text": (sequential(dense(module=["keras.layers"])), "from the module"),
+    "an activation that is no text": (sequential(dense(config={"activation": ["tanh"]})), "uses the activation"),
     "a list": ([sequential(dense())], "no JSON object"),
 }
 
@@ -217,6 +227,19 @@ def _cycle(file: Any, h5py: Any, folder: Path) -> None:
     group["b"], group["c"] = file["/"], file["/"]
 
 
+def _twice_reached(file: Any, h5py: Any, folder: Path) -> None:
+    groups = [file.create_group(f"g{i}") for i in range(19)]
+    for outer, inner in pairwise(groups):
+        outer["a"], outer["b"] = inner, inner
+
+
+def _many_attributes(file: Any, h5py: Any, folder: Path) -> None:
+    for i in range(201):
+        group = file.create_group(f"g{i}")
+        for j in range(100):
+            group.attrs[f"a{j}"] = 0
+
+
 def _named_type(file: Any, h5py: Any, folder: Path) -> None:
     file["t"] = np.dtype("f4")
 
@@ -231,7 +254,9 @@ H5: dict[str, tuple[Callable[[Any, Any, Path], None], str]] = {
     "references": (_reference, "neither numbers nor text"),
     "references as notes": (_attribute, "neither numbers nor text"),
     "records": (_compound, "neither numbers nor text"),
-    "groups in themselves": (_cycle, "deep|more than"),
+    "groups in themselves": (_cycle, "in two places"),
+    "groups in two places": (_twice_reached, "in two places"),
+    "many attributes": (_many_attributes, "more than 20000"),
     "a type": (_named_type, "neither a group nor numbers"),
 }
 
@@ -286,7 +311,12 @@ def damaged(path: Path) -> None:
     (path / "saved_model.pb").write_bytes(b"\xff" * 100)
 
 
+def pipe(path: Path) -> None:
+    os.mkfifo(path / "variables" / "variables.index")
+
+
 FOLDERS = {
+    "a pipe": (pipe, "no plain file"),
     "a link": (linked, "link variables"),
     "assets": (assets, "vocabulary.txt"),
     "a program": (program, "hook.py"),
@@ -314,3 +344,17 @@ def test_an_operation_that_is_unknown_is_refused(bad: Path, folder: Path) -> Non
     refused(path, "EvilFile")
     damaged(path)
     refused(path, "damaged")
+
+
+@pytest.mark.slow
+def test_a_function_of_the_savers_name_is_left_out(bad: Path, folder: Path) -> None:
+    path = folder / "hidden"
+    shutil.copytree(bad / "hidden", path)
+    assert open_source(path).spec.resolution == 8
+    assert not list(bad.parent.glob("canary*"))
+
+
+def test_names_of_inputs_are_shown_as_plain_text() -> None:
+    config = sequential(dense())
+    config["config"]["layers"][0]["config"]["name"] = "\ud800\x1b[2J"
+    assert list(describe_config(clean_config(config))["inputs"]) == ["??[2J"]

@@ -157,3 +157,8 @@ def test_the_audit_counts_names_and_notes_what_is_left_out(tmp_path: Path) -> No
     assert audit.globals["collections.OrderedDict"] == 1
     assert audit.ignored == {"bytes after the end of the pickle": 1}
     assert not audit.refused
+
+
+@pytest.mark.parametrize("length", [0, 254, 255, 256, 257, 70_000])
+def test_lines_of_any_length(length: int) -> None:
+    assert read(b"(V" + b"x" * length + b"\nVy\nl.") == ["x" * length, "y"]

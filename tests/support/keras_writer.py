@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -202,7 +203,9 @@ def write_bad(folder: Path, canary: str) -> None:
         module = Module(extra)
         tf.saved_model.save(module, str(folder / extra.__name__), signatures=module.__call__.get_concrete_function())
     offer_the_saver(folder)
-    Path(canary).unlink(missing_ok=True)
+    misuse_the_saver(folder, canary)
+    for made in Path(canary).parent.glob(f"{Path(canary).name}*"):
+        made.unlink()
 
 
 def offer_the_saver(folder: Path) -> None:
@@ -219,6 +222,67 @@ def offer_the_saver(folder: Path) -> None:
     offered = next(n for n in graph.object_graph_def.nodes if n.bare_concrete_function.concrete_function_name)
     offered.bare_concrete_function.concrete_function_name = saver
     path.write_bytes(saved.SerializeToString())
+
+
+def misuse_the_saver(folder: Path, canary: str) -> None:
+    """SavedModels in which a function that writes a file has a saver's name, and would be run for another one."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    signature = [tf.TensorSpec([None, 4], tf.float32)]
+
+    def function(device: str, body: Any) -> Any:
+        swap = {"api_implements": "x", "api_preferred_device": device}
+        return tf.function(body, input_signature=signature, experimental_attributes=swap, autograph=False)
+
+    def good(z: Any) -> Any:
+        return tf.tanh(z)
+
+    def evil(z: Any) -> Any:
+        one = tf.constant([1.0])
+        write = tf.raw_ops.SaveV2(prefix=canary, tensor_names=["a"], shape_and_slices=[""], tensors=[one])
+        with tf.control_dependencies([write]):
+            return tf.sin(z)
+
+    module = tf.Module()
+    module.w = tf.Variable(tf.random.stateless_normal([4, 64], [1, 2]))
+    module.good, module.evil = function("GPU", good), function("CPU", evil)
+
+    def pictures(z: Any) -> Any:
+        return {"image": tf.reshape(module.good(z) @ module.w, [-1, 8, 8, 1])}
+
+    module.pictures = tf.function(pictures, input_signature=[tf.TensorSpec([None, 4], tf.float32, "z")])
+    module.evil.get_concrete_function()
+    tf.saved_model.save(module, str(folder / "swapped"), signatures=module.pictures)
+    data = (folder / "swapped" / "saved_model.pb").read_bytes()
+    for kind in ("swapped", "hidden", "called", "twice"):
+        saved = saved_model_pb2.SavedModel.FromString(data)
+        _as_saver(saved.meta_graphs[0], kind)
+        if kind != "swapped":
+            shutil.copytree(folder / "swapped", folder / kind)
+        (folder / kind / "saved_model.pb").write_bytes(saved.SerializeToString())
+
+
+def _as_saver(graph: Any, kind: str) -> None:
+    library, objects = graph.graph_def.library.function, graph.object_graph_def
+    functions = [function.signature.name for function in library]
+    good, evil = (next(n for n in functions if n.startswith(f"__inference_{kind}")) for kind in ("good", "evil"))
+    new = good if kind == "twice" else "__inference__traced_save_9999"
+    for function in library:
+        if function.signature.name == evil:
+            function.signature.name = new
+        if kind != "swapped":
+            for name in ("api_implements", "api_preferred_device"):
+                function.attr.pop(name, None)
+        for node in function.node_def:
+            if kind == "called" and node.attr["f"].func.name == good:
+                node.attr["f"].func.name = new
+    del objects.concrete_functions[evil]
+    for item in objects.nodes:
+        if evil in item.function.concrete_functions:
+            kept = [name for name in item.function.concrete_functions if name != evil]
+            item.function.concrete_functions[:] = kept
+        if item.bare_concrete_function.concrete_function_name == evil:
+            item.bare_concrete_function.concrete_function_name = good
 
 
 if __name__ == "__main__":

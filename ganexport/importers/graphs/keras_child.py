@@ -22,7 +22,7 @@ from ganexport.errors import CheckpointError, GanExportError
 from ganexport.importers._options import ImportOptions
 from ganexport.importers.graphs.keras_config import clean_config, describe_config, read_json
 from ganexport.importers.graphs.keras_h5 import check_h5, model_config, write_model_config
-from ganexport.importers.graphs.keras_saved_model import check_saved_model
+from ganexport.importers.graphs.keras_saved_model import clean_saved_model
 from ganexport.importers.graphs.signature import (
     Port,
     Signature,
@@ -141,7 +141,7 @@ def _keras(path: Path) -> _Loaded:
 
 
 def _saved_model(folder: Path) -> _Loaded:
-    check_saved_model(folder)
+    clean_saved_model(folder)
     import tensorflow as tf
 
     model = tf.saved_model.load(str(folder))

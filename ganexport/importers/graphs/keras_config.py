@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from ganexport.errors import CheckpointError
@@ -76,7 +76,7 @@ def clean_config(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         CheckpointError: It names something else: a Lambda, a class of its own, a module that is not Keras.
     """
-    if config.get("class_name") not in MODELS:
+    if not _one_of(config.get("class_name"), MODELS):
         raise CheckpointError(f"holds a {_quoted(config.get('class_name'))}, not a Keras model")
     cleaned = _Cleaner().clean(config, 0)
     assert isinstance(cleaned, dict)
@@ -93,7 +93,8 @@ def describe_config(config: Mapping[str, Any]) -> dict[str, Any]:
             layers[name] += 1
         shape = own.get("batch_shape") or own.get("batch_input_shape") if isinstance(own, dict) else None
         if shape and isinstance(own.get("dtype", "float32"), str):
-            inputs[str(own.get("name"))] = f"{own.get('dtype', 'float32')} {json.dumps(shape).replace('null', 'N')}"
+            sizes = json.dumps(shape).replace("null", "N")
+            inputs[_quoted(own.get("name"))] = shown(f"{own.get('dtype', 'float32')} {sizes}", 120)
     return {"layers": dict(layers.most_common()), "inputs": inputs}
 
 
@@ -129,15 +130,15 @@ def _check_object(item: Mapping[str, Any]) -> None:
     label = f" ({_quoted(own.get('name'))})" if isinstance(own, dict) and own.get("name") else ""
     if name == "Lambda":
         raise CheckpointError(f"holds a Lambda layer{label}, which is a program; only the layers of Keras can be read")
-    if not isinstance(name, str) or name not in MODELS | LAYERS | PARTS:
+    if not _one_of(name, MODELS | LAYERS | PARTS):
         raise CheckpointError(f"holds a {_quoted(name)}{label}, which is not one of the layers that can be read")
-    if module is not None and module not in MODULES:
+    if module is not None and not _one_of(module, MODULES):
         raise CheckpointError(f"takes {name} from the module {_quoted(module)}; only Keras itself can be read")
     if registered not in (None, name):
         raise CheckpointError(f"holds a class of its own, {_quoted(registered)}{label}, which cannot be read")
     for key in ("activation", "recurrent_activation"):
         activation = own.get(key) if isinstance(own, dict) else None
-        known = activation is None or isinstance(activation, dict) or activation in ACTIVATIONS
+        known = activation is None or isinstance(activation, dict) or _one_of(activation, ACTIVATIONS)
         if not known:
             raise CheckpointError(f"uses the activation {_quoted(activation)}, which is not one of Keras' own")
 
@@ -154,6 +155,11 @@ def _for_keras_3(item: dict[str, Any]) -> dict[str, Any]:
     if item.get("class_name") == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
         own = {**own, "axis": axis[0]}
     return {**item, "config": own}
+
+
+def _one_of(value: Any, known: Set[str]) -> bool:
+    """JSON also has lists, of which no set can be asked."""
+    return isinstance(value, str) and value in known
 
 
 def _quoted(value: Any) -> str:

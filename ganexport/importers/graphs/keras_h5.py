@@ -11,7 +11,7 @@ from ganexport.importers.inert.stubs import shown
 
 __all__ = ["check_h5", "model_config", "write_model_config"]
 
-MAX_OBJECTS = 200_000
+MAX_OBJECTS = 20_000
 MAX_DEPTH = 40
 EXPANSION, FREE_EXPANSION = 4, 64 << 20
 FILTERS = (1, 2, 3)
@@ -67,6 +67,7 @@ class _Walk:
         self._h5py = h5py
         self._left = max(FREE_EXPANSION, EXPANSION * size)
         self._objects = 0
+        self._seen: set[int] = set()
 
     def group(self, group: Any, depth: int) -> None:
         self._attributes(group)
@@ -80,6 +81,10 @@ class _Walk:
             if not isinstance(link, self._h5py.HardLink):
                 raise CheckpointError(f"holds the link {shown(name)} to another place, which Keras never writes")
             item = group[name]
+            place = self._h5py.h5o.get_info(item.id).addr
+            if place in self._seen:
+                raise CheckpointError(f"holds {shown(name)} in two places")
+            self._seen.add(place)
             if isinstance(item, self._h5py.Group):
                 self.group(item, depth + 1)
             elif isinstance(item, self._h5py.Dataset):
@@ -101,6 +106,8 @@ class _Walk:
     def _attributes(self, item: Any) -> None:
         for name in item.attrs:
             self._objects += 1
+            if self._objects > MAX_OBJECTS:
+                raise CheckpointError(f"holds more than {MAX_OBJECTS} groups, datasets and attributes")
             attribute = item.attrs.get_id(name)
             self._spend(attribute.dtype, attribute.shape, shown(name))
 

@@ -200,6 +200,8 @@ def _saved_model_files(folder: Path) -> dict[Path, Path]:
         if path.is_dir():
             if str(name) not in ("variables", "assets", "assets.extra"):
                 raise CheckpointError(f"holds the folder {shown(str(name))}, which a SavedModel does not need")
+        elif not path.is_file():
+            raise CheckpointError(f"holds {shown(str(name))}, which is no plain file")
         elif name.parent == Path("variables") or str(name) in SAVED_MODEL_FILES:
             files[name] = path
         else:

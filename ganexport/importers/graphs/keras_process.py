@@ -81,7 +81,9 @@ class Child:
         except (BrokenPipeError, ValueError):
             line = b""
         if not line:
-            process.wait(10)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            self.close()
             raise CheckpointError(
                 f"the process that was to read it ended without an answer (status {process.returncode}): "
                 "it is damaged, or needs more memory than is allowed"

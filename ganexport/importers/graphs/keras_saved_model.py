@@ -5,6 +5,7 @@ Loaded in the child process only, since the format's definition comes with Tenso
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,25 +14,29 @@ from ganexport.errors import CheckpointError
 from ganexport.graph_model import TFJS_OPERATIONS, words
 from ganexport.importers.inert.stubs import shown
 
-__all__ = ["check_saved_model"]
+__all__ = ["clean_saved_model"]
 
 OPERATIONS = TFJS_OPERATIONS | words(
     "BatchMatMulV3 Conv2DBackpropInputV2 EnsureShape InvertPermutation L2Loss MatrixDiagV3 NoOp "
     "PlaceholderWithDefault PreventGradient Rank ResizeArea ResizeBicubic ResourceGather ResourceGatherNd "
     "ShapeN Size Softsign StopGradient TruncateDiv Xdivy AssignVariableOp ReadVariableOp VarHandleOp "
-    "VarIsInitializedOp VariableShape PartitionedCall StatefulPartitionedCall"
+    "VarIsInitializedOp VariableShape Erfc PartitionedCall StatefulPartitionedCall"
 )
 """Arithmetic, the graph's own variables, and calls of its own functions."""
 
-SAVER = words("DisableCopyOnRead RestoreV2 SaveV2 MergeV2Checkpoints ShardedFilename StringJoin StaticRegexFullMatch")
-"""What TensorFlow puts into the two functions of a checkpoint's saver. Loading a model runs neither."""
 SAVERS = ("__inference__traced_save", "__inference__traced_restore")
+"""Begin the names of the functions that write and read checkpoints; loading a model runs neither."""
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+CALL_SETTINGS = ("config_proto", "executor_type")
+SWAPS = ("api_implements", "api_preferred_device")
+"""By these attributes TensorFlow runs another function in place of the one that is called."""
+ATTRIBUTES = words("_input_shapes _construction_context")
+"""Of a function; all others are left out."""
 MAX_NODES = 1_000_000
 
 
-def check_saved_model(folder: Path) -> None:
-    """Check every operation of every graph and function.
+def clean_saved_model(folder: Path) -> None:
+    """Check every operation of every function, and leave in the folder only what loading needs.
 
     Raises:
         CheckpointError: It is damaged, or does more than arithmetic.
@@ -40,8 +45,9 @@ def check_saved_model(folder: Path) -> None:
     from tensorflow.core.protobuf import saved_model_pb2
 
     model = saved_model_pb2.SavedModel()
+    path = folder / "saved_model.pb"
     try:
-        model.ParseFromString((folder / "saved_model.pb").read_bytes())
+        model.ParseFromString(path.read_bytes())
     except DecodeError:
         raise CheckpointError("its saved_model.pb is damaged") from None
     if len(model.meta_graphs) != 1:
@@ -50,27 +56,56 @@ def check_saved_model(folder: Path) -> None:
     if graph.asset_file_def or not graph.HasField("object_graph_def"):
         what = "files of its own" if graph.asset_file_def else "the form of TensorFlow 1"
         raise CheckpointError(f"has {what}; only a SavedModel of TensorFlow 2 without assets can be read")
-    functions = {function.signature.name: function for function in graph.graph_def.library.function}
-    savers = _savers(graph, functions)
-    _check(graph.graph_def.node, OPERATIONS, "its graph")
-    for name, function in functions.items():
-        allowed = OPERATIONS | SAVER if name in savers else OPERATIONS
-        _check(function.node_def, allowed, f"its function {shown(name, 60)}")
-        called = set(_called(function.node_def)) & savers
-        if called:
-            raise CheckpointError(f"calls the saver {shown(called.pop(), 60)} from a function of its own")
-    used = set(_offered(graph.object_graph_def)) & savers
+    _without_saver(graph)
+    names = Counter(function.signature.name for function in graph.graph_def.library.function)
+    for name, count in names.items():
+        if count > 1:
+            raise CheckpointError(f"has {count} functions of the name {shown(name, 60)}")
+    for function in graph.graph_def.library.function:
+        _clean_function(function)
+    model.DiscardUnknownFields()
+    path.write_bytes(model.SerializeToString())
+
+
+def _without_saver(graph: Any) -> None:
+    """Without the functions that write files, and the nodes that call them; TensorFlow 2 reads the variables itself."""
+    used = [name for name in _offered(graph.object_graph_def) if name.startswith(SAVERS)]
     if used:
-        raise CheckpointError(f"offers the saver {shown(used.pop(), 60)} as a function of its own")
+        raise CheckpointError(f"offers the saver {shown(used[0], 60)} as a function of its own")
+    kept = [f for f in graph.graph_def.library.function if not f.signature.name.startswith(SAVERS)]
+    library = type(graph.graph_def.library)(
+        function=kept, registered_gradients=graph.graph_def.library.registered_gradients
+    )
+    graph.graph_def.library.CopyFrom(library)
+    for field in ("saver_def", "collection_def", "signature_def"):
+        graph.ClearField(field)
+    del graph.graph_def.node[:]  # for TensorFlow 1; TensorFlow 2 runs functions only
 
 
-def _savers(graph: Any, functions: dict[str, Any]) -> set[str]:
-    """The functions that the saver's own nodes call, and that are called like them."""
-    saver = graph.saver_def
-    nodes = {saver.save_tensor_name.partition(":")[0], saver.restore_op_name.partition(":")[0]}
-    called = set(_called(node for node in graph.graph_def.node if node.name in nodes))
-    elsewhere = set(_called(node for node in graph.graph_def.node if node.name not in nodes))
-    return {name for name in called - elsewhere if name in functions and name.startswith(SAVERS)}
+def _clean_function(function: Any) -> None:
+    where = f"its function {shown(function.signature.name, 60)}"
+    if set(SWAPS) & set(function.attr):
+        raise CheckpointError(f"would have another function run in place of {where}")
+    for name in set(function.attr) - ATTRIBUTES:
+        del function.attr[name]
+    if len(function.node_def) > MAX_NODES:
+        raise CheckpointError(f"has more than {MAX_NODES} nodes in {where}")
+    for node in function.node_def:
+        _check_node(node, where)
+
+
+def _check_node(node: Any, where: str) -> None:
+    called = list(_called([node]))
+    if node.op not in OPERATIONS:
+        what = f"uses the operation {shown(node.op, 60)} in {where}"
+        raise CheckpointError(f"{what}; only arithmetic on its own variables can be read")
+    if called and node.op not in CALLS:
+        raise CheckpointError(f"calls a function out of a {shown(node.op, 60)} in {where}")
+    if any(name.startswith(SAVERS) for name in called):
+        raise CheckpointError(f"calls the saver {shown(called[0], 60)} from {where}")
+    for name in CALL_SETTINGS:
+        if node.op in CALLS and name in node.attr:
+            del node.attr[name]
 
 
 def _offered(objects: Any) -> Iterator[str]:
@@ -87,15 +122,3 @@ def _called(nodes: Iterable[Any]) -> Iterator[str]:
             for function in (attribute.func, *attribute.list.func):
                 if function.name:
                     yield function.name
-
-
-def _check(nodes: Any, allowed: Iterable[str], where: str) -> None:
-    if len(nodes) > MAX_NODES:
-        raise CheckpointError(f"has more than {MAX_NODES} nodes")
-    for node in nodes:
-        if node.op not in allowed:
-            raise CheckpointError(
-                f"uses the operation {shown(node.op, 60)} in {where}; only arithmetic on its own variables can be read"
-            )
-        if node.op not in CALLS and any(True for _ in _called([node])):
-            raise CheckpointError(f"calls a function out of a {shown(node.op, 60)} in {where}")

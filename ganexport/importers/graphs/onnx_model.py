@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
@@ -17,6 +16,7 @@ from ganexport.graph_model import Feeds, GraphModel
 from ganexport.importers._options import ImportOptions
 from ganexport.importers.graphs.onnx_checks import converted, every_graph, every_tensor, read_onnx
 from ganexport.importers.graphs.onnx_reference import evaluator, run
+from ganexport.importers.graphs.onnx_sizes import inferred
 from ganexport.importers.graphs.signature import (
     Port,
     Signature,
@@ -34,8 +34,10 @@ __all__ = ["adapt", "multiply_adds", "read", "recognises", "renamed"]
 LICENCE = "set by whoever trained it; the file does not say"
 PREFIX = "source/"
 """Before every name of the foreign graph, so that none is one of ours."""
-MAX_VALUES = 1 << 28
-"""No tensor inside may have more numbers for one picture: 1 GiB."""
+MAX_TRIAL = 1 << 31
+"""Steps of the reference in a trial at import; where it would take more, the parity gate alone decides."""
+POOL_STEP = 64
+"""The reference pools number by number, which takes as long as so many multiply-adds."""
 
 
 def recognises(head: bytes) -> bool:
@@ -73,7 +75,7 @@ def read(path: Path, options: ImportOptions) -> GraphModel:
         image_range=options.image_range or (-1.0, 1.0),
     )
     adapted = adapt(model, signature, output.name, layout, spec)
-    if batch == 1:
+    if batch == 1 and _work(adapted) < MAX_TRIAL:
         _try_batch(adapted, draw, spec)
     weights = {name: numpy_helper.to_array(tensor) for name, tensor in every_tensor(source)}
     provenance = Provenance(
@@ -93,9 +95,8 @@ def _count(constants: Mapping[str, NDArray[Any]]) -> int:
 
 def multiply_adds(model: ModelProto) -> int:
     """Multiply-adds of one picture, in the convolutions and matrix products whose sizes are known beforehand."""
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    sizes = {value.name: _port(value).shape or () for value in (*graph.value_info, *graph.input, *graph.output)}
-    sizes |= {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    graph = inferred(model)
+    sizes = _sizes(graph)
     total = 0
     for node in graph.node:
         if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
@@ -103,6 +104,22 @@ def multiply_adds(model: ModelProto) -> int:
             walked = x if node.op_type == "ConvTranspose" else y
             summed = x[-1:] if node.op_type in ("Gemm", "MatMul") else kernel[1:]
             total += math.prod(size or 1 for size in (*walked, *summed))
+    return total
+
+
+def _sizes(graph: GraphProto) -> dict[str, tuple[int | None, ...]]:
+    sizes = {value.name: _port(value).shape or () for value in (*graph.value_info, *graph.input, *graph.output)}
+    return sizes | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+
+
+def _work(model: ModelProto) -> int:
+    """What the reference has to do for one picture: products, pooling, and every number that is made."""
+    graph = inferred(model)
+    sizes, total = _sizes(graph), multiply_adds(model)
+    for node in graph.node:
+        kernel = [size for a in node.attribute if a.name == "kernel_shape" for size in a.ints]
+        made = math.prod(size or 1 for size in sizes.get(node.output[0], ()))
+        total += made * max(1, POOL_STEP * math.prod(kernel) if node.op_type.endswith("Pool") else 1)
     return total
 
 
@@ -201,17 +218,10 @@ def _output_shape(model: ModelProto, signature: Signature, output: str) -> tuple
             value.type.tensor_type.shape.dim[0].dim_param = "N"
     for value in free.graph.output:
         value.type.tensor_type.ClearField("shape")
-    try:
-        inferred = onnx.shape_inference.infer_shapes(free, strict_mode=False, data_prop=True).graph
-    except Exception as error:  # C++ with several classes of errors
-        raise CheckpointError(f"has shapes that contradict each other ({type(error).__name__})") from None
-    for value in (*inferred.value_info, *inferred.output):
-        sizes = _port(value).shape or ()
-        if math.prod(size or 1 for size in sizes) > MAX_VALUES:
-            raise CheckpointError(f"would make a tensor of {list(sizes)}; at most {MAX_VALUES} numbers are allowed")
-    (found,) = [_port(value) for value in inferred.output if value.name == PREFIX + output]
+    graph = inferred(free)
+    (found,) = [_port(value) for value in graph.output if value.name == PREFIX + output]
     if found.kind != "float32":
-        raise CheckpointError(f"its output {output} is {found.kind}; the picture must be float32")
+        raise CheckpointError(f"its output {shown(output)} is {found.kind}; the picture must be float32")
     if found.shape is not None and found.shape[0] is not None:
         raise CheckpointError(
             f"draws only batches of {found.shape[0]}, whatever it is given: export it again with a dynamic batch axis"

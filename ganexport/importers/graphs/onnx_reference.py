@@ -11,12 +11,23 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 from onnx.reference.ops.op_conv_transpose import ConvTranspose as SlowConvTranspose
 
+from ganexport.errors import CheckpointError
+from ganexport.importers.inert.stubs import shown
+
 __all__ = ["evaluator", "run"]
 
 
 def evaluator(model: ModelProto) -> ReferenceEvaluator:
-    """The reference for a model."""
-    return ReferenceEvaluator(model, new_ops=[BatchNormalization, ConvTranspose])
+    """The reference for a model.
+
+    Raises:
+        CheckpointError: The reference does not have one of its operators.
+    """
+    try:
+        return ReferenceEvaluator(model, new_ops=[BatchNormalization, ConvTranspose])
+    except Exception as error:  # any, by what it misses
+        what = shown(str(error).partition("\n")[0], 160)
+        raise CheckpointError(f"cannot be drawn by ONNX's reference ({type(error).__name__}: {what})") from None
 
 
 def run(reference: ReferenceEvaluator, output: str, feeds: dict[str, Any]) -> NDArray[np.floating]:

@@ -65,6 +65,7 @@ class _Walk:
         while at < end:
             key, at = self._number(at, end)
             field, form = key >> 3, key & 7
+            self._count()
             if form == 0:
                 _, at = self._number(at, end)
                 continue
@@ -76,16 +77,18 @@ class _Walk:
             if length > end - at:
                 raise CheckpointError("is not a complete ONNX model: it is cut short")
             if form == 2:
-                self._count(0 if field in messages or field in data else length)
+                self._ignore(0 if field in messages or field in data else length)
                 if field in messages:
                     self.message(messages[field], at, at + length, depth + 1)
             at += length
 
-    def _count(self, unknown: int) -> None:
+    def _count(self) -> None:
         self._parts += 1
-        self._others += unknown
         if self._parts > MAX_PARTS:
             raise CheckpointError(f"has more than {MAX_PARTS} parts")
+
+    def _ignore(self, unknown: int) -> None:
+        self._others += unknown
         if self._others > OTHER_BYTES:
             raise CheckpointError("holds parts that no generator needs: functions, training, sparse weights or notes")
 

@@ -6,6 +6,8 @@ import json
 import math
 import mmap
 import struct
+import tokenize
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from ganexport.errors import CheckpointError
-from ganexport.importers.inert.stubs import Audit, NumpyArray, Storage, Tensor, shown
+from ganexport.importers.inert.stubs import Audit, NumpyArray, Storage, Tensor, checked_sizes, shown
 from ganexport.importers.inert.torch_files import LEGACY_START, load_pickle, load_torch_legacy, load_torch_zip
 from ganexport.importers.inert.unpickle import Budget
 from ganexport.importers.inert.zip import Member, read_member, zip_members
 
 __all__ = ["Container", "open_container", "safetensors_metadata"]
 
-MAX_HEADER = 64 << 20
+MAX_HEADER = 8 << 20
 SMALLEST = 9
 
 NOT_CHECKPOINTS: tuple[tuple[bytes, str], ...] = (
@@ -105,6 +107,9 @@ def safetensors_metadata(path: Path) -> dict[str, Any] | None:
         data = _mapped(path)
         if not _is_safetensors(data):
             return None
+        length = min(int.from_bytes(data[:8], "little"), MAX_HEADER)
+        if b'"__metadata__"' not in bytes(data[8 : 8 + length]):
+            return {}  # whoever reads the tensors will parse the header, once
         metadata = _header(data)[0].get("__metadata__", {})
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}") from None
@@ -137,7 +142,7 @@ def _mapped(path: Path) -> memoryview:
 
 def _read(data: memoryview, audit: Audit, *, lenient: bool) -> tuple[str, Any]:
     head = bytes(data[:512])
-    budget = Budget(copied=2 * len(data) + 4096)
+    budget = Budget(copied=2 * len(data) + 4096, numbers=max(Budget.numbers, 2 * len(data)))
     if _is_safetensors(data):
         return "safetensors", _safetensors(data)
     if head.startswith(b"PK\x03\x04"):
@@ -183,9 +188,13 @@ def _npy(data: memoryview, member: Member) -> NumpyArray:
         if length > 10_000 or start > len(raw):
             raise ValueError("no header")
         header = np.lib.format.read_array_header_1_0 if not long else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = header(BytesIO(bytes(raw[8:start])))
-    except (ValueError, TypeError, SyntaxError, IndexError, struct.error, MemoryError):
+        with warnings.catch_warnings(action="ignore"):  # NumPy's, where Python 2 wrote the file
+            shape, fortran, dtype = header(BytesIO(bytes(raw[8:start])))
+    except (ValueError, TypeError, SyntaxError, IndexError, struct.error, MemoryError, RecursionError):
         raise CheckpointError(f"holds {shown(member.name)}, which is no NumPy array of numbers") from None
+    except tokenize.TokenError:
+        raise CheckpointError(f"holds {shown(member.name)}, which is no NumPy array of numbers") from None
+    shape = checked_sizes(shape)
     if dtype.kind not in "biuf" or math.prod(shape) * dtype.itemsize != len(raw) - start:
         raise CheckpointError(f"holds {shown(member.name)}, which is cut short or holds other things than numbers")
     return NumpyArray(np.frombuffer(raw[start:], dtype).reshape(shape, order="F" if fortran else "C"))
@@ -194,9 +203,12 @@ def _npy(data: memoryview, member: Member) -> NumpyArray:
 def _safetensors(data: memoryview) -> dict[str, Tensor]:
     header, body = _header(data)
     try:
-        return {name: _tensor(entry, body) for name, entry in header.items() if name != "__metadata__"}
+        tensors = {name: _tensor(entry, body) for name, entry in header.items() if name != "__metadata__"}
     except (ValueError, KeyError, TypeError):
         raise CheckpointError("is not a complete safetensors file") from None
+    if sum(tensor.storage.numel * tensor.storage.itemsize for tensor in tensors.values()) > len(body):
+        raise CheckpointError("is a safetensors file whose tensors overlap")
+    return tensors
 
 
 def _header(data: memoryview) -> tuple[dict[str, Any], memoryview]:
@@ -223,7 +235,7 @@ def _tensor(entry: dict[str, Any], body: memoryview) -> Tensor:
     start, end = entry["data_offsets"]
     if entry["dtype"] not in SAFETENSORS_KINDS or not 0 <= start <= end <= len(body):
         raise CheckpointError("is a safetensors file that is cut short or of an unknown number type")
-    size = tuple(entry["shape"])
+    size = checked_sizes(tuple(entry["shape"]))
     stride = [1] * len(size)
     for axis in range(len(size) - 2, -1, -1):
         stride[axis] = stride[axis + 1] * size[axis + 1]

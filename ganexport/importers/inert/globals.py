@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from ganexport.errors import CheckpointError
-from ganexport.importers.inert.stubs import Audit, Dtype, Global, NumpyArray, Storage, Stub, Tensor, shown
+from ganexport.importers.inert.stubs import (
+    MAX_AXES,
+    Array,
+    Audit,
+    Dtype,
+    Global,
+    NumpyArray,
+    Storage,
+    Stub,
+    Tensor,
+    shown,
+)
 from ganexport.importers.inert.unpickle import Budget
 
 __all__ = ["CALLS", "STORAGE_KINDS", "InertWorld"]
@@ -78,6 +90,9 @@ BARE = {
 }
 """Names that are only ever handed to others."""
 
+MAX_ARGUMENTS = 32
+MAX_NAMES = 10_000
+
 
 class InertWorld:
     """The stand-ins for one file.
@@ -113,6 +128,8 @@ class InertWorld:
         known = full in CALLS or full in CLASSES or full in BARE or MODULE_CLASSES.fullmatch(full)
         key = shown(full)
         self.audit.globals[key] = self.audit.globals.get(key, 0) + 1
+        if len(self.audit.globals) > MAX_NAMES:
+            raise CheckpointError(f"the pickle names more than {MAX_NAMES} things, as no real checkpoint does")
         if known and "." not in name:
             return Global(full)
         if OWN_CLASS.fullmatch(full) and "." not in name and full.partition(".")[0] not in LIBRARIES:
@@ -140,7 +157,7 @@ class InertWorld:
         """What a known function would make of its arguments, as data."""
         function = CALLS.get(callee.name)
         if function is not None:
-            return function(self, *args)
+            return function(self, *_few(args))
         if callee.name in self._own:
             callee = self._refused(callee.name)
         if callee.name.startswith("?"):
@@ -151,9 +168,9 @@ class InertWorld:
         """An inert object of a known class."""
         name = callee.name
         if name in DICTS:
-            return _ordered_dict(self, *args)
+            return _ordered_dict(self, *_few(args))
         if name == "numpy.dtype":
-            return _dtype(self, *args)
+            return _dtype(self, *_few(args))
         if name in self._own:
             made = Stub(name if not args else self._refused(name).name, args)
             self._own[name].append(made)
@@ -168,7 +185,7 @@ class InertWorld:
             target.state = state
         elif isinstance(target, NumpyArray):
             _version, shape, dtype, fortran, data = state if len(state) == 5 else (1, *state)
-            target.fill(shape, dtype, data, fortran=bool(fortran))
+            _fill(self, target, shape, dtype, data, fortran=bool(fortran))
         elif isinstance(target, Dtype):
             order = state[1]
             if order not in ("<", ">", "=", "|") or state[2] is not None:
@@ -204,19 +221,39 @@ class InertWorld:
         """What a torch file within this pickle holds."""
         if self._load_bytes is None:
             raise CheckpointError("a torch file within a torch file within a pickle")
-        raw = data.encode("latin-1") if isinstance(data, str) else data
-        return self._load_bytes(memoryview(raw))
+        return self._load_bytes(memoryview(_raw(self, data)))
+
+
+def _few(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(args) > MAX_ARGUMENTS:
+        raise CheckpointError(f"the pickle calls something with {len(args)} arguments")
+    return args
+
+
+def _raw(world: InertWorld, data: Any) -> Any:
+    """Bytes, which Python 2 wrote as text."""
+    if not isinstance(data, str):
+        return data
+    world.budget.spend("copied", len(data))
+    return data.encode("latin-1")
+
+
+def _fill(world: InertWorld, target: NumpyArray, shape: Any, dtype: Any, data: Any, *, fortran: bool) -> Array:
+    target.fill(shape, dtype, _raw(world, data), fortran=fortran)
+    array = target.array()
+    world.budget.spend("numbers", array.size)
+    return array
 
 
 def _ordered_dict(world: InertWorld, items: Any = (), *_: Any) -> dict[Any, Any]:
     pairs = items.items() if isinstance(items, dict) else items
+    world.budget.spend("containers", len(pairs))
     made: dict[Any, Any] = {}
     for pair in pairs:
         key, value = pair
         if not isinstance(key, str | int):
             raise CheckpointError("a dict in the pickle is made of other things than names")
         made[key] = value
-    world.budget.spend("containers", len(made))
     return made
 
 
@@ -230,6 +267,7 @@ def _reconstructor(world: InertWorld, cls: Any, base: Any, state: Any = None) ->
         raise CheckpointError("the pickle makes an object of something that is no known class")
     made = world.new(cls, ())
     if isinstance(made, dict) and isinstance(state, dict):
+        world.budget.spend("containers", len(state))
         made.update(state)
     return made
 
@@ -242,10 +280,12 @@ def _persistent_object(world: InertWorld, meta: Any, *_: Any) -> Stub:
     return Stub(f"torch_utils.persistence.{shown(meta['class_name'])}", (), meta.get("state"))
 
 
-def _tensor_v2(_world: InertWorld, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
+def _tensor_v2(world: InertWorld, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
     if not isinstance(storage, Storage):
         raise CheckpointError("a tensor in the pickle has no storage")
-    return Tensor(storage, offset, size, stride)
+    made = Tensor(storage, offset, size, stride)
+    world.budget.spend("numbers", math.prod(made.size))
+    return made
 
 
 def _tensor_v3(world: InertWorld, storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
@@ -269,8 +309,8 @@ def _from_type(world: InertWorld, function: Any, _type: Any, args: Any, *_: Any)
 
 
 def _size(_world: InertWorld, sizes: Any = (), *_: Any) -> tuple[Any, ...]:
-    if not isinstance(sizes, tuple | list):
-        raise CheckpointError("a size in the pickle is no list")
+    if not isinstance(sizes, tuple | list) or len(sizes) > MAX_AXES:
+        raise CheckpointError("a size in the pickle is no short list")
     return tuple(sizes)
 
 
@@ -280,15 +320,13 @@ def _dtype(_world: InertWorld, code: Any, *_: Any) -> Dtype:
     return Dtype(code)
 
 
-def _scalar(_world: InertWorld, dtype: Any, data: Any = b"", *_: Any) -> Any:
-    made = NumpyArray()
-    made.fill((1,), dtype, data, fortran=False)
-    return made.array()[0].item()
+def _scalar(world: InertWorld, dtype: Any, data: Any = b"", *_: Any) -> Any:
+    return _fill(world, NumpyArray(), (1,), dtype, data, fortran=False)[0].item()
 
 
-def _from_buffer(_world: InertWorld, data: Any, dtype: Any, shape: Any, order: Any = "C", *_: Any) -> NumpyArray:
+def _from_buffer(world: InertWorld, data: Any, dtype: Any, shape: Any, order: Any = "C", *_: Any) -> NumpyArray:
     made = NumpyArray()
-    made.fill(shape, dtype, data, fortran=order == "F")
+    _fill(world, made, shape, dtype, data, fortran=order == "F")
     return made
 
 
@@ -310,9 +348,9 @@ def _bytes(world: InertWorld, value: Any = b"", encoding: Any = "latin-1", *_: A
 
 
 def _set(world: InertWorld, items: Any = (), *_: Any) -> set[Any]:
+    world.budget.spend("containers", len(items))
     if not isinstance(items, list | tuple) or not all(isinstance(i, str | int) and len(str(i)) < 999 for i in items):
         raise CheckpointError("a set in the pickle holds other things than names")
-    world.budget.spend("containers", len(items))
     return set(items)
 
 

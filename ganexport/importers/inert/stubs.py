@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.errors import CheckpointError
+from ganexport.errors import CheckpointError, shown
 
-__all__ = ["Array", "Audit", "Dtype", "Global", "NumpyArray", "Storage", "Stub", "Tensor", "shown"]
+__all__ = ["Array", "Audit", "Dtype", "Global", "NumpyArray", "Storage", "Stub", "Tensor", "checked_sizes", "shown"]
 
 Array = NDArray[Any]
 
@@ -94,16 +94,15 @@ class NumpyArray:
 
     def fill(self, shape: Any, dtype: Any, data: Any, *, fortran: bool) -> None:
         """Take shape, type and bytes, which must agree."""
-        sizes = _sizes(shape)
+        sizes = checked_sizes(shape)
         if not isinstance(dtype, Dtype):
             raise CheckpointError("a NumPy array in the pickle has no type")
-        raw = data.encode("latin-1") if isinstance(data, str) else data
-        if not isinstance(raw, bytes | memoryview):
+        if not isinstance(data, bytes | memoryview):
             raise CheckpointError("a NumPy array in the pickle holds objects, not numbers")
         numpy_type = dtype.numpy()
-        if math.prod(sizes) * numpy_type.itemsize != len(raw):
-            raise CheckpointError(f"a NumPy array of {list(sizes)} {numpy_type} comes with {len(raw)} bytes")
-        self.filled = np.frombuffer(raw, numpy_type).reshape(sizes, order="F" if fortran else "C")
+        if math.prod(sizes) * numpy_type.itemsize != len(data):
+            raise CheckpointError(f"a NumPy array of {list(sizes)} {numpy_type} comes with {len(data)} bytes")
+        self.filled = np.frombuffer(data, numpy_type).reshape(sizes, order="F" if fortran else "C")
 
 
 @dataclass(eq=False)
@@ -153,7 +152,7 @@ class Tensor:
     stride: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        self.size, self.stride = _sizes(self.size), _sizes(self.stride)
+        self.size, self.stride = checked_sizes(self.size), checked_sizes(self.stride)
         if len(self.size) != len(self.stride) or type(self.offset) is not int or self.offset < 0:
             raise CheckpointError(f"a tensor of size {list(self.size)} has no fitting offset and stride")
         numel = math.prod(self.size)
@@ -177,13 +176,12 @@ class Tensor:
         return np.asarray((view.astype(np.uint32) << 16).view(np.float32))
 
 
-def shown(text: str, limit: int = 80) -> str:
-    """A name out of a file as it may be printed: one line, no control characters, not long."""
-    plain = "".join(c if c.isprintable() else "?" for c in text[: limit + 1])
-    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+def checked_sizes(value: Any) -> tuple[int, ...]:
+    """A shape or strides out of a file.
 
-
-def _sizes(value: Any) -> tuple[int, ...]:
+    Raises:
+        CheckpointError: They are not a few whole numbers that memory could have.
+    """
     sizes = tuple(value) if isinstance(value, tuple | list) else (value,)
     if len(sizes) > MAX_AXES or not all(type(n) is int and 0 <= n < 1 << 48 for n in sizes):
         raise CheckpointError("a tensor's size or stride is not a short list of whole numbers")

@@ -50,6 +50,7 @@ def load_torch_zip(
     if order not in (b"", b"little", b"big"):
         raise CheckpointError(f"the torch file has an unknown byte order {shown(repr(order))}")
     storages: dict[tuple[str, str], Storage] = {}
+    unpacked: dict[str, memoryview] = {}
 
     def storage_of(pid: tuple[Any, ...]) -> Storage:
         kind, key, numel = _storage_facts(pid)
@@ -63,7 +64,9 @@ def load_torch_zip(
                 raise CheckpointError(
                     f"the torch file declares {numel} numbers ({kind}) in storage {shown(key)} of {member.size} bytes"
                 )
-            found.attach(read_member(data, member))
+            if key not in unpacked:
+                unpacked[key] = read_member(data, member)
+            found.attach(unpacked[key])
             storages[key, kind] = found
         elif found.numel != numel:
             raise CheckpointError(f"the torch file gives storage {shown(key)} two sizes")

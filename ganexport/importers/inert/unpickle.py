@@ -18,8 +18,8 @@ from ganexport.importers.inert.stubs import Global, Stub, Tensor, shown
 __all__ = ["Budget", "Unpickler", "World"]
 
 MAX_NUMBER_BYTES = 512
-WINDOW = 1 << 16
-"""Lines end within as many bytes, mostly; bytes in protocol 0 are lines of any length."""
+LINE, WINDOW = 256, 1 << 16
+"""Lines end within 256 bytes, mostly; bytes in protocol 0 are lines of any length, searched by the window."""
 SMALL = 4096
 """Bytes up to this length are copied; longer ones stay slices of the file."""
 
@@ -31,6 +31,7 @@ class Budget:
     opcodes: int = 3_000_000
     containers: int = 500_000
     memo: int = 500_000
+    numbers: int = 16 << 20  # in all tensors and arrays together; more for a larger file
     copied: int = 0
     """Bytes that conversions may make; set from the file's size."""
 
@@ -138,13 +139,13 @@ class Unpickler:
         return int(number)
 
     def _line(self) -> bytes:
-        start = place = self.position
+        start, place, window = self.position, self.position, LINE
         while place < len(self.data):
-            found = bytes(self.data[place : place + WINDOW]).find(b"\n")
+            found = bytes(self.data[place : place + window]).find(b"\n")
             if found >= 0:
                 self.position = place + found + 1
                 return bytes(self.data[start : place + found])
-            place += WINDOW
+            place, window = place + window, WINDOW
         raise CheckpointError(f"the pickle is damaged: the line at byte {start} has no end")
 
     # -- the stack -----------------------------------------------------------------------------------------------

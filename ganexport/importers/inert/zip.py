@@ -61,9 +61,9 @@ def read_member(data: memoryview, member: Member) -> memoryview:
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         unpacked = unpacker.decompress(packed, member.size + 1)
     except zlib.error:
-        raise CheckpointError(f"the zip member {member.name} is damaged") from None
+        raise CheckpointError(f"the zip member {shown(member.name)} is damaged") from None
     if len(unpacked) != member.size:
-        raise CheckpointError(f"the zip member {member.name} does not have its declared size")
+        raise CheckpointError(f"the zip member {shown(member.name)} does not have its declared size")
     return memoryview(unpacked)
 
 
