@@ -77,7 +77,8 @@ def _filled(node: NodeProto, shapes: dict[str, ValueInfoProto], batch: str, stor
     known = value is not None and value.type.tensor_type.HasField("shape")
     sizes = list(value.type.tensor_type.shape.dim) if value is not None else []
     unknown = [i for i, size in enumerate(sizes) if not size.HasField("dim_value") and size.dim_param != batch]
-    if node.op_type in ENLARGING or (node.op_type == "Expand" and node.input[1] in stored and len(sizes) > 1):
+    fixed = node.op_type in ("Expand", "Tile") and node.input[1] in stored and len(sizes) > 1
+    if node.op_type in ENLARGING or fixed:
         unknown = [i for i in unknown if i > 0]
     if not known or unknown:
         raise CheckpointError(
