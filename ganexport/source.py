@@ -9,11 +9,11 @@ from ganexport.errors import CheckpointError, GanExportError, OptionError, SpecE
 from ganexport.generator import Generator, load
 from ganexport.graph_model import GraphModel
 from ganexport.importers import NO_OPTIONS, ImportOptions
+from ganexport.importers.graphs import kind_of
 
 __all__ = ["Source", "graph_importer", "open_source"]
 
 Source = Generator | GraphModel
-HEAD = 16
 DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
@@ -52,12 +52,9 @@ def open_source(path: Path, options: ImportOptions = NO_OPTIONS) -> Source:
 
 def graph_importer(path: Path) -> ModuleType | None:
     """The module that reads a file or folder as a graph; None where it is something else."""
+    kind = kind_of(path)
+    if kind is None:
+        return None
     from ganexport.importers.graphs import keras_model, onnx_model  # late: a checkpoint needs neither
 
-    if keras_model.recognises(path):
-        return keras_model
-    if path.is_file():
-        with path.open("rb") as file:
-            if onnx_model.recognises(file.read(HEAD)):
-                return onnx_model
-    return None
+    return onnx_model if kind == "ONNX" else keras_model

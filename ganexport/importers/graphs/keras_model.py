@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
-import mmap
 import shutil
 import zipfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from ganexport.errors import CheckpointError, MissingExtraError
 from ganexport.graph_model import Feeds, FrozenGraph, GraphModel
 from ganexport.importers._options import ImportOptions
+from ganexport.importers.graphs import SAVED_MODEL, kind_of, mapped
 from ganexport.importers.graphs.keras_config import clean_config, describe_config, read_json
 from ganexport.importers.graphs.keras_process import Child
 from ganexport.importers.graphs.onnx_checks import read_onnx
@@ -30,24 +30,12 @@ from ganexport.importers.inert.zip import read_member, zip_members
 from ganexport.spec import GeneratorSpec, Provenance
 from ganexport.weights import file_sha256
 
-__all__ = ["describe", "read", "recognises"]
+__all__ = ["describe", "read"]
 
 LICENCE = "set by whoever trained it; the file does not say"
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
-SAVED_MODEL = "saved_model.pb"
 SAVED_MODEL_FILES = (SAVED_MODEL, "fingerprint.pb", "keras_metadata.pb")
 MAX_BYTES = 8 << 30
-
-
-def recognises(path: Path) -> bool:
-    """Whether this is a SavedModel folder, an HDF5 file, or a zip archive with a Keras configuration."""
-    if path.is_dir():
-        return (path / SAVED_MODEL).exists()
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(8)
-    return head.startswith(b"\x89HDF") or (head.startswith(b"PK\x03\x04") and bool({"config.json"} & _names(path)))
 
 
 def read(path: Path, options: ImportOptions) -> GraphModel:
@@ -125,10 +113,11 @@ class _Drawn:
 
 
 def _kind(path: Path) -> str:
-    if path.is_dir():
-        return "SavedModel"
-    with path.open("rb") as file:
-        return "Keras HDF5" if file.read(4) == b"\x89HDF" else "Keras archive"
+    kind = kind_of(path)
+    if kind in (None, "ONNX"):
+        raise CheckpointError("holds no Keras generator any more: it was changed while it was read")
+    assert kind is not None
+    return kind
 
 
 def _name(kind: str) -> str:
@@ -159,7 +148,7 @@ def _opened(path: Path, kind: str) -> Child:
 
 def _archive(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Clean configuration and other members of a `.keras` file."""
-    data = _mapped(path)
+    data = mapped(path)
     members = zip_members(data)
     strange = [name for name in members if name not in MEMBERS]
     if strange:
@@ -209,19 +198,6 @@ def _saved_model_files(folder: Path) -> dict[Path, Path]:
     if not folder.joinpath(SAVED_MODEL).is_file() or sum(file.stat().st_size for file in files.values()) > MAX_BYTES:
         raise CheckpointError(f"has no {SAVED_MODEL}, or is larger than {MAX_BYTES} bytes")
     return files
-
-
-def _names(path: Path) -> set[str]:
-    """Names of a zip archive's members; none where it is damaged."""
-    try:
-        return set(zip_members(_mapped(path)))
-    except CheckpointError:
-        return set()
-
-
-def _mapped(path: Path) -> memoryview:
-    with path.open("rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _need(*modules: str) -> None:

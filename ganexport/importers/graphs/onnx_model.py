@@ -29,7 +29,7 @@ from ganexport.importers.inert.stubs import shown
 from ganexport.spec import GeneratorSpec, Provenance
 from ganexport.weights import file_sha256, hash_tensors
 
-__all__ = ["adapt", "multiply_adds", "read", "recognises", "renamed"]
+__all__ = ["adapt", "multiply_adds", "read", "renamed"]
 
 LICENCE = "set by whoever trained it; the file does not say"
 PREFIX = "source/"
@@ -38,11 +38,6 @@ MAX_TRIAL = 1 << 31
 """Steps of the reference in a trial at import; where it would take more, the parity gate alone decides."""
 POOL_STEP = 64
 """The reference pools number by number, which takes as long as so many multiply-adds."""
-
-
-def recognises(head: bytes) -> bool:
-    """Whether a file begins like an ONNX model: with the version of its format, a small number."""
-    return len(head) > 2 and head[0] == 0x08 and 1 <= head[1] < 64 and head[2] & 7 in (0, 2)
 
 
 def read(path: Path, options: ImportOptions) -> GraphModel:
