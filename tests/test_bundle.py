@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.bare_python import run_bare
-from support.generators import make_generator, oracle_outputs, oracle_pixels
+from support.generators import BUNDLE_FILES, make_generator, oracle_outputs, oracle_pixels
 from support.told import Told
 
 from ganexport import open_bundle
@@ -214,22 +214,7 @@ def flip(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
-FILES = (
-    "README.md",
-    "checkpoint.safetensors",
-    "goldens.safetensors",
-    "onnx/generator.onnx",
-    "onnx/mapping.onnx",
-    "onnx/synthesis.onnx",
-    "preview.webp",
-    "tfjs/mapping/group1-shard1of1.bin",
-    "tfjs/mapping/model.json",
-    "tfjs/synthesis/group1-shard1of1.bin",
-    "tfjs/synthesis/model.json",
-)
-
-
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", BUNDLE_FILES)
 def test_one_flipped_bit_is_found(name: str, copy: Path) -> None:
     size = (copy / name).stat().st_size
     for at in (0, size // 2, size - 1):
@@ -241,7 +226,7 @@ def test_one_flipped_bit_is_found(name: str, copy: Path) -> None:
 
 
 def test_every_kind_of_file_was_flipped(tiny_bundle: Path) -> None:
-    assert set(read_manifest(tiny_bundle).files) == set(FILES)
+    assert set(read_manifest(tiny_bundle).files) == set(BUNDLE_FILES)
 
 
 def test_every_flipped_hash_in_the_manifest_is_found(copy: Path) -> None:

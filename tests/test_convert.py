@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 from support.bare_python import run_bare
 from support.generators import (
+    BUNDLE_FILES,
     dcgan_spec,
     make_generator,
     oracle_outputs,
@@ -49,19 +50,7 @@ def test_a_bundle_is_what_its_manifest_says(tiny_bundle: Path) -> None:
     manifest = read_manifest(tiny_bundle)
     check_files(tiny_bundle, manifest)
     assert files_of(tiny_bundle) == {*manifest.files, MANIFEST_NAME}
-    assert set(manifest.files) == {
-        "README.md",
-        "checkpoint.safetensors",
-        "goldens.safetensors",
-        "onnx/generator.onnx",
-        "onnx/mapping.onnx",
-        "onnx/synthesis.onnx",
-        "preview.webp",
-        "tfjs/mapping/group1-shard1of1.bin",
-        "tfjs/mapping/model.json",
-        "tfjs/synthesis/group1-shard1of1.bin",
-        "tfjs/synthesis/model.json",
-    }
+    assert set(manifest.files) == set(BUNDLE_FILES)
     assert all(p.stat().st_mode & 0o444 == 0o444 for p in tiny_bundle.rglob("*"))
 
 

@@ -75,7 +75,7 @@ def cases_for(spec: GeneratorSpec, mode: NoiseMode) -> list[GoldenCase]:
         spec: What goes into the generator.
         mode: How its graphs take noise.
     """
-    usual: Literal["const", "none", "random"] = "random" if mode in ("random", "input") else mode  # type: ignore[assignment]
+    usual: Literal["const", "none", "random"] = "random" if mode == "input" else mode
 
     def case(name: str, seeds: tuple[int, ...], psi: float = 1.0, **more: Any) -> GoldenCase:
         labels = tuple((7 * seed + 3) % spec.c_dim for seed in seeds) if spec.c_dim else None

@@ -17,6 +17,21 @@ Arrays = dict[str, np.ndarray]
 
 NON_SEPARABLE = ((1.0, 2.0, 0.0, 1.0), (0.0, 3.0, 1.0, 0.0), (2.0, 0.0, 5.0, 1.0), (1.0, 1.0, 0.0, 7.0))
 
+BUNDLE_FILES = (
+    "README.md",
+    "checkpoint.safetensors",
+    "goldens.safetensors",
+    "onnx/generator.onnx",
+    "onnx/mapping.onnx",
+    "onnx/synthesis.onnx",
+    "preview.webp",
+    "tfjs/mapping/group1-shard1of1.bin",
+    "tfjs/mapping/model.json",
+    "tfjs/synthesis/group1-shard1of1.bin",
+    "tfjs/synthesis/model.json",
+)
+"""Files of a bundle with both targets, a w space and little weights, beside the manifest."""
+
 
 def make_generator(
     spec: GeneratorSpec, weights: Mapping[str, np.ndarray] | None = None, labels: tuple[str, ...] | None = None
