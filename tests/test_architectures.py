@@ -21,12 +21,13 @@ from support.generators import (
     stylegan2_spec,
 )
 from support.interpreters import (
-    assert_close,
+    assert_all_close,
     random_cases,
     relative_error,
     run_numpy,
     run_onnxruntime,
     run_tensorflow,
+    tfjs_fixture,
 )
 from support.replays import replay_tfjs
 
@@ -140,28 +141,16 @@ def test_no_choice_is_idle(net: str) -> None:
 
 @pytest.mark.parametrize("net", SPECS)
 def test_numpy_draws_the_oracles_picture(net: str) -> None:
-    for got, expected in zip(run_numpy(generator_of(net), cases_of(net)), expected_of(net), strict=True):
-        assert_close(got, expected, EXACT)
+    assert_all_close(run_numpy(generator_of(net), cases_of(net)), expected_of(net), EXACT)
 
 
 @pytest.mark.parametrize("net", SPECS)
 def test_onnxruntime_draws_the_oracles_picture(net: str, tmp_path: Path) -> None:
-    for got, expected in zip(
-        run_onnxruntime(tmp_path, generator_of(net), cases_of(net)), expected_of(net), strict=True
-    ):
-        assert_close(got, expected, relative_tolerance("onnxruntime-cpu"))
+    outputs = run_onnxruntime(tmp_path, generator_of(net), cases_of(net))
+    assert_all_close(outputs, expected_of(net), relative_tolerance("onnxruntime-cpu"))
 
 
-@pytest.fixture(scope="module")
-def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, list[Arrays]]]:
-    """Every net on one backend, in one Node."""
-
-    @cache
-    def outputs(backend: str) -> dict[str, list[Arrays]]:
-        nets = {net: generator_of(net) for net in SPECS}
-        return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, {net: cases_of(net) for net in SPECS})
-
-    return outputs
+tfjs_outputs = tfjs_fixture(SPECS, generator_of, cases_of)
 
 
 @pytest.mark.parametrize("backend", ["cpu", "wasm"])
@@ -169,8 +158,7 @@ def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], di
 def test_tfjs_draws_the_oracles_picture(
     net: str, backend: str, tfjs_outputs: Callable[[str], dict[str, list[Arrays]]]
 ) -> None:
-    for got, expected in zip(tfjs_outputs(backend)[net], expected_of(net), strict=True):
-        assert_close(got, expected, relative_tolerance(f"tfjs-{backend}"))
+    assert_all_close(tfjs_outputs(backend)[net], expected_of(net), relative_tolerance(f"tfjs-{backend}"))
 
 
 @pytest.mark.slow
@@ -178,8 +166,7 @@ def test_tfjs_draws_the_oracles_picture(
     "net", [n for n in SPECS if n.endswith(("c3-clamp-noise", "c0-free-quiet")) or n.count("-") < 4]
 )
 def test_tensorflow_draws_the_oracles_picture(net: str) -> None:
-    for got, expected in zip(run_tensorflow(generator_of(net), cases_of(net)), expected_of(net), strict=True):
-        assert_close(got, expected, TENSORFLOW)
+    assert_all_close(run_tensorflow(generator_of(net), cases_of(net)), expected_of(net), TENSORFLOW)
 
 
 def test_dcgan_leaky_relu_has_the_slope_of_its_layer(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.generators import Arrays
 from support.goldens import GOLDENS, golden_arrays, golden_file
-from support.interpreters import assert_close, run_numpy, run_onnxruntime, run_tensorflow
+from support.interpreters import assert_all_close, run_numpy, run_onnxruntime, run_tensorflow
 from support.replays import replay_tfjs
 
 from ganexport.generator import Generator, load
@@ -142,8 +142,7 @@ def feeds_of(golden: Arrays, spec: GeneratorSpec, psi: float, cutoff: int | None
 
 
 def check(got: list[Arrays], cases: list[Case]) -> None:
-    for outputs, (_, recorded) in zip(got, cases, strict=True):
-        assert_close(outputs, recorded, TOLERANCE)
+    assert_all_close(got, [recorded for _, recorded in cases], TOLERANCE)
 
 
 def feeds(cases: list[Case]) -> list[Arrays]:

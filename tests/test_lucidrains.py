@@ -13,7 +13,7 @@ from oracles import lucidrains as oracle
 from support.generators import Arrays, make_generator
 from support.goldens import golden_arrays, golden_file
 from support.interpreters import (
-    assert_close,
+    assert_all_close,
     random_cases,
     relative_error,
     run_numpy,
@@ -134,16 +134,14 @@ def test_attention_is_not_idle() -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("net", SPECS)
 def test_numpy_draws_the_oracles_picture(net: str, mode: str) -> None:
-    for got, expected in zip(run_numpy(generator_of(net), cases_of(net, mode)), expected_of(net, mode), strict=True):
-        assert_close(got, expected, EXACT)
+    assert_all_close(run_numpy(generator_of(net), cases_of(net, mode)), expected_of(net, mode), EXACT)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("net", SPECS)
 def test_onnxruntime_draws_the_oracles_picture(net: str, mode: Any, tmp_path: Path) -> None:
     outputs = run_onnxruntime(tmp_path, generator_of(net), cases_of(net, mode), mode)
-    for got, expected in zip(outputs, expected_of(net, mode), strict=True):
-        assert_close(got, expected, relative_tolerance("onnxruntime-cpu"))
+    assert_all_close(outputs, expected_of(net, mode), relative_tolerance("onnxruntime-cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +163,7 @@ def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Any
 def test_tfjs_draws_the_oracles_picture(
     net: str, mode: str, backend: str, tfjs_outputs: Callable[[str, str], dict[str, list[Arrays]]]
 ) -> None:
-    for got, expected in zip(tfjs_outputs(backend, mode)[net], expected_of(net, mode), strict=True):
-        assert_close(got, expected, relative_tolerance(f"tfjs-{backend}"))
+    assert_all_close(tfjs_outputs(backend, mode)[net], expected_of(net, mode), relative_tolerance(f"tfjs-{backend}"))
 
 
 @pytest.mark.slow
@@ -174,8 +171,7 @@ def test_tfjs_draws_the_oracles_picture(
 @pytest.mark.parametrize("net", SPECS)
 def test_tensorflow_draws_the_oracles_picture(net: str, mode: str) -> None:
     outputs = run_tensorflow(generator_of(net), cases_of(net, mode))
-    for got, expected in zip(outputs, expected_of(net, mode), strict=True):
-        assert_close(got, expected, TENSORFLOW)
+    assert_all_close(outputs, expected_of(net, mode), TENSORFLOW)
 
 
 # ---------------------------------------------------------------------------------------------------------- golden
@@ -222,22 +218,21 @@ def test_the_oracle_draws_what_the_published_program_drew() -> None:
 
 def test_numpy_draws_what_the_published_program_drew() -> None:
     cases, expected = golden_cases()
-    for got, recorded in zip(run_numpy(golden_generator(), cases), expected, strict=True):
-        assert_close(got, recorded, GOLDEN)
+    assert_all_close(run_numpy(golden_generator(), cases), expected, GOLDEN)
 
 
 def test_onnxruntime_draws_what_the_published_program_drew(tmp_path: Path) -> None:
     cases, expected = golden_cases()
-    for got, recorded in zip(run_onnxruntime(tmp_path, golden_generator(), cases, "input"), expected, strict=True):
-        assert_close(got, recorded, relative_tolerance("onnxruntime-cpu"))
+    assert_all_close(
+        run_onnxruntime(tmp_path, golden_generator(), cases, "input"), expected, relative_tolerance("onnxruntime-cpu")
+    )
 
 
 @pytest.mark.parametrize("backend", ["cpu", "wasm"])
 def test_tfjs_draws_what_the_published_program_drew(backend: str, tmp_path: Path) -> None:
     cases, expected = golden_cases()
     outputs = replay_tfjs(tmp_path, backend, {"net": golden_generator()}, {"net": cases}, "input")["net"]
-    for got, recorded in zip(outputs, expected, strict=True):
-        assert_close(got, recorded, relative_tolerance(f"tfjs-{backend}"))
+    assert_all_close(outputs, expected, relative_tolerance(f"tfjs-{backend}"))
 
 
 # ------------------------------------------------------------------------------------------------ the gate and specs

@@ -13,16 +13,16 @@ from oracles import stylegan as oracle
 from support.generators import Arrays, make_generator
 from support.goldens import GOLDENS, golden_arrays, golden_file
 from support.interpreters import (
-    assert_close,
+    assert_all_close,
     random_cases,
     relative_error,
     run_numpy,
     run_onnxruntime,
     run_tensorflow,
+    tfjs_fixture,
 )
 from support.nvidia_tf_pickles import read_stylegan
 from support.random_weights import random_weights
-from support.replays import replay_tfjs
 
 from ganexport.architectures import spec_from_json, synthesis, weight_shapes
 from ganexport.architectures.stylegan import Spec
@@ -148,8 +148,7 @@ def draw(spec: Spec, weights: Arrays, ws: np.ndarray, noise: Any, fused_from: in
 @pytest.mark.parametrize("net", SPECS)
 def test_fused_and_unfused_kernels_draw_one_picture(net: str) -> None:
     """The claim on which the canonical form rests: a fused kernel is an unfused one, turned."""
-    for fused, unfused in zip(expected_of(net, 8), expected_of(net, 1 << 20), strict=True):
-        assert_close(fused, unfused, 1e-12)
+    assert_all_close(expected_of(net, 8), expected_of(net, 1 << 20), 1e-12)
 
 
 def test_no_choice_is_idle() -> None:
@@ -169,8 +168,7 @@ def test_no_choice_is_idle() -> None:
 
 @pytest.mark.parametrize("net", SPECS)
 def test_numpy_draws_the_oracles_picture(net: str) -> None:
-    for got, expected in zip(run_numpy(generator_of(net), random_cases(SPECS[net])), expected_of(net), strict=True):
-        assert_close(got, expected, EXACT)
+    assert_all_close(run_numpy(generator_of(net), random_cases(SPECS[net])), expected_of(net), EXACT)
 
 
 @pytest.mark.parametrize("net", SPECS)
@@ -186,21 +184,10 @@ def test_each_layer_takes_its_own_w(net: str) -> None:
 @pytest.mark.parametrize("net", SPECS)
 def test_onnxruntime_draws_the_oracles_picture(net: str, tmp_path: Path) -> None:
     outputs = run_onnxruntime(tmp_path, generator_of(net), random_cases(SPECS[net]))
-    for got, expected in zip(outputs, expected_of(net), strict=True):
-        assert_close(got, expected, relative_tolerance("onnxruntime-cpu"))
+    assert_all_close(outputs, expected_of(net), relative_tolerance("onnxruntime-cpu"))
 
 
-@pytest.fixture(scope="module")
-def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, list[Arrays]]]:
-    """Every net on one backend, in one Node."""
-
-    @cache
-    def outputs(backend: str) -> dict[str, list[Arrays]]:
-        nets = {net: generator_of(net) for net in SPECS}
-        cases = {net: random_cases(spec) for net, spec in SPECS.items()}
-        return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, cases)
-
-    return outputs
+tfjs_outputs = tfjs_fixture(SPECS, generator_of, lambda net: random_cases(SPECS[net]))
 
 
 @pytest.mark.parametrize("backend", ["cpu", "wasm"])
@@ -208,16 +195,14 @@ def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], di
 def test_tfjs_draws_the_oracles_picture(
     net: str, backend: str, tfjs_outputs: Callable[[str], dict[str, list[Arrays]]]
 ) -> None:
-    for got, expected in zip(tfjs_outputs(backend)[net], expected_of(net), strict=True):
-        assert_close(got, expected, relative_tolerance(f"tfjs-{backend}"))
+    assert_all_close(tfjs_outputs(backend)[net], expected_of(net), relative_tolerance(f"tfjs-{backend}"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("net", SPECS)
 def test_tensorflow_draws_the_oracles_picture(net: str) -> None:
     outputs = run_tensorflow(generator_of(net), random_cases(SPECS[net]))
-    for got, expected in zip(outputs, expected_of(net), strict=True):
-        assert_close(got, expected, TENSORFLOW)
+    assert_all_close(outputs, expected_of(net), TENSORFLOW)
 
 
 def test_tfjs_graphs_have_no_rank_above_4() -> None:

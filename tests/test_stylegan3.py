@@ -14,15 +14,15 @@ from oracles import stylegan3 as oracle
 from support.generators import Arrays, make_generator
 from support.goldens import GOLDENS, golden_arrays, golden_file
 from support.interpreters import (
-    assert_close,
+    assert_all_close,
     random_cases,
     relative_error,
     run_numpy,
     run_onnxruntime,
     run_tensorflow,
+    tfjs_fixture,
 )
 from support.nvidia_stylegan3_pickles import read_stylegan3
-from support.replays import replay_tfjs
 from support.stylegan3 import layer, oracle_outputs, radial, stylegan3_spec, stylegan3_tensors
 
 from ganexport.architectures import extra_inputs, spec_from_json, synthesis, weight_shapes
@@ -80,28 +80,16 @@ def expected_of(net: str) -> list[Arrays]:
 
 @pytest.mark.parametrize("net", SPECS)
 def test_numpy_draws_the_oracles_picture(net: str) -> None:
-    for got, expected in zip(run_numpy(generator_of(net), random_cases(SPECS[net])), expected_of(net), strict=True):
-        assert_close(got, expected, EXACT)
+    assert_all_close(run_numpy(generator_of(net), random_cases(SPECS[net])), expected_of(net), EXACT)
 
 
 @pytest.mark.parametrize("net", SPECS)
 def test_onnxruntime_draws_the_oracles_picture(net: str, tmp_path: Path) -> None:
     outputs = run_onnxruntime(tmp_path, generator_of(net), random_cases(SPECS[net]))
-    for got, expected in zip(outputs, expected_of(net), strict=True):
-        assert_close(got, expected, relative_tolerance("onnxruntime-cpu"))
+    assert_all_close(outputs, expected_of(net), relative_tolerance("onnxruntime-cpu"))
 
 
-@pytest.fixture(scope="module")
-def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, list[Arrays]]]:
-    """Every net on one backend, in one Node."""
-
-    @cache
-    def outputs(backend: str) -> dict[str, list[Arrays]]:
-        nets = {net: generator_of(net) for net in SPECS}
-        cases = {net: random_cases(spec) for net, spec in SPECS.items()}
-        return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, cases)
-
-    return outputs
+tfjs_outputs = tfjs_fixture(SPECS, generator_of, lambda net: random_cases(SPECS[net]))
 
 
 @pytest.mark.parametrize("backend", ["cpu", "wasm"])
@@ -109,16 +97,14 @@ def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], di
 def test_tfjs_draws_the_oracles_picture(
     net: str, backend: str, tfjs_outputs: Callable[[str], dict[str, list[Arrays]]]
 ) -> None:
-    for got, expected in zip(tfjs_outputs(backend)[net], expected_of(net), strict=True):
-        assert_close(got, expected, relative_tolerance(f"tfjs-{backend}"))
+    assert_all_close(tfjs_outputs(backend)[net], expected_of(net), relative_tolerance(f"tfjs-{backend}"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("net", SPECS)
 def test_tensorflow_draws_the_oracles_picture(net: str) -> None:
     outputs = run_tensorflow(generator_of(net), random_cases(SPECS[net]))
-    for got, expected in zip(outputs, expected_of(net), strict=True):
-        assert_close(got, expected, TENSORFLOW)
+    assert_all_close(outputs, expected_of(net), TENSORFLOW)
 
 
 # ------------------------------------------------------------------------------- what the comparisons would let pass

@@ -10,7 +10,8 @@ import pytest
 from oracles import dcgan as oracle
 from safetensors.numpy import save_file
 from support.goldens import golden_arrays, golden_file
-from support.imported import TOLERANCE, draw, relative_error
+from support.imported import TOLERANCE, draw
+from support.interpreters import relative_error
 from support.torch_files import fold_dcgan
 from support.torch_writer import Named, Object, Saved, StorageId
 

@@ -14,8 +14,8 @@ from oracles import lucidrains as oracle
 from safetensors.numpy import save_file
 from support.generators import Arrays
 from support.goldens import golden_arrays, golden_file
-from support.imported import TOLERANCE, relative_error
-from support.interpreters import run_numpy
+from support.imported import TOLERANCE
+from support.interpreters import relative_error, run_numpy
 from support.lucidrains_files import LR_MLP, random_state
 from support.torch_writer import Saved
 

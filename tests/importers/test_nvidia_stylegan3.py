@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from oracles import stylegan3 as oracle
-from support.imported import draw, relative_error
+from support.imported import draw
+from support.interpreters import relative_error
 from support.nvidia_stylegan3_writer import stylegan3_generator
 from support.nvidia_writer import tensor, write_pickle
 from support.stylegan3 import layer, oracle_settings, radial, stylegan3_spec, stylegan3_tensors

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from support.generators import random_tensors, stylegan2_spec
 from support.goldens import GOLDENS, golden_arrays, golden_file
-from support.imported import TOLERANCE, draw, relative_error
+from support.imported import TOLERANCE, draw
+from support.interpreters import relative_error
 from support.nvidia_tf_writer import (
     NETWORK,
     discriminator,

@@ -11,8 +11,8 @@ from oracles import progressive as progressive_oracle
 from oracles import stylegan as stylegan_oracle
 from oracles import stylegan2 as stylegan2_oracle
 from support.generators import NON_SEPARABLE, make_generator, oracle_outputs, random_tensors, stylegan2_spec
-from support.imported import draw, relative_error
-from support.interpreters import assert_close, random_cases, run_onnxruntime, run_tensorflow
+from support.imported import draw
+from support.interpreters import assert_close, random_cases, relative_error, run_onnxruntime, run_tensorflow
 from support.nvidia_tf_writer import (
     progressive,
     progressive_tensors,

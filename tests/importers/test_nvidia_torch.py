@@ -11,7 +11,8 @@ import pytest
 from oracles import stylegan2 as oracle
 from support.generators import NON_SEPARABLE, oracle_settings, random_tensors, stylegan2_spec
 from support.goldens import golden_arrays, golden_file
-from support.imported import TOLERANCE, draw, relative_error
+from support.imported import TOLERANCE, draw
+from support.interpreters import relative_error
 from support.nvidia_writer import module, persistent, stylegan2_generator, tensor, write_pickle
 from support.torch_writer import Call
 

@@ -12,7 +12,8 @@ from oracles import stylegan2 as oracle
 from safetensors.numpy import save_file
 from support.generators import oracle_settings, random_tensors, stylegan2_spec
 from support.goldens import golden_arrays, golden_file
-from support.imported import TOLERANCE, draw, relative_error
+from support.imported import TOLERANCE, draw
+from support.interpreters import relative_error
 from support.torch_writer import Saved
 
 from ganexport.errors import OptionError, WeightsError

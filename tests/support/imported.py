@@ -36,9 +36,3 @@ def draw(
     for name, value in extra_inputs(spec).items():
         inputs[name] = np.broadcast_to(np.asarray(value, np.float64), (len(z), *value.shape))
     return {"ws": ws, **synthesis(ops, weights, spec, inputs)}
-
-
-def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
-    assert got.shape == expected.shape
-    assert np.isfinite(got).all()
-    return float(np.abs(got - expected).max() / np.abs(expected).max())

@@ -1,12 +1,14 @@
 """Runs a generator in each interpreter, on feeds by name; maps come back as [N, C, H, W]."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from support.generators import Arrays
-from support.replays import export_to
+from support.replays import export_to, replay_tfjs
 
 from ganexport.architectures import extra_inputs, mapping, synthesis
 from ganexport.generator import Generator
@@ -29,6 +31,12 @@ def assert_close(got: Arrays, expected: Arrays, tolerance: float) -> None:
     assert got.keys() >= expected.keys()
     errors = {name: relative_error(got[name], array) for name, array in expected.items()}
     assert max(errors.values()) <= tolerance, errors
+
+
+def assert_all_close(got: Sequence[Arrays], expected: Sequence[Arrays], tolerance: float) -> None:
+    """Every case, and every tensor of it that is expected."""
+    for outputs, tensors in zip(got, expected, strict=True):
+        assert_close(outputs, tensors, tolerance)
 
 
 def random_cases(spec: GeneratorSpec, noise_scale: tuple[float, ...] = (1.0, 0.0, 0.5)) -> list[Arrays]:
@@ -86,3 +94,21 @@ def run_onnxruntime(
     """The exported mapping and synthesis in ONNX Runtime."""
     graphs = export_to(folder, generator, "onnx", noise).model_copy(update={"generator": None})
     return RUNTIMES["onnxruntime-cpu"]().replay(folder, graphs, cases)
+
+
+def tfjs_fixture(
+    nets: Iterable[str], generator_of: Callable[[str], Generator], cases_of: Callable[[str], Sequence[Arrays]]
+) -> Any:
+    """A fixture: what TF.js draws of every net on the backend that it is asked for, in one Node."""
+
+    @pytest.fixture(scope="module")
+    def tfjs_outputs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, list[Arrays]]]:
+        @cache
+        def outputs(backend: str) -> dict[str, list[Arrays]]:
+            generators = {net: generator_of(net) for net in nets}
+            cases = {net: cases_of(net) for net in nets}
+            return replay_tfjs(tmp_path_factory.mktemp(backend), backend, generators, cases)
+
+        return outputs
+
+    return tfjs_outputs
