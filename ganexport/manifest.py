@@ -18,6 +18,8 @@ __all__ = [
     "MANIFEST_NAME",
     "SCHEMA_VERSION",
     "Defaults",
+    "Direction",
+    "Directions",
     "FileEntry",
     "GoldenCase",
     "Goldens",
@@ -184,6 +186,30 @@ class Goldens(_Data):
     cases: tuple[GoldenCase, ...]
 
 
+class Direction(_Data):
+    """A direction in the latent space: one step changes the same thing in every picture.
+
+    Its vector in the file of directions has its name: float32 [w_dim] or [z_dim]. An amount of 1 is one standard
+    deviation of the latents along it.
+    """
+
+    name: str = Field(min_length=1, description="e.g. `sefa-0`, `pca-3`, `class-7`.")
+    title: str | None = Field(default=None, description="What people call it; null as long as nobody has named it.")
+    method: Literal["sefa", "pca", "attribute"]
+    space: Literal["w", "z"]
+    layers: tuple[int, int] | None = Field(description="First ws that it moves, and one past the last; null in z.")
+    range: tuple[float, float] = Field(description="Amounts within which pictures stay plausible.")
+    explained: float | None = Field(default=None, description="Share of the variance, where the method knows it.")
+    preview: BundlePath | None = Field(default=None, description="Pictures along it.")
+
+
+class Directions(_Data):
+    """Directions to move latents in."""
+
+    file: BundlePath = Field(description="A `.safetensors` file with a vector for each.")
+    items: tuple[Direction, ...]
+
+
 class Manifest(_Data):
     """The whole of `ganexport.json`."""
 
@@ -197,6 +223,10 @@ class Manifest(_Data):
     precision: Precision
     targets: dict[TargetName, Graphs]
     goldens: Goldens
+    previews: tuple[int, ...] = Field(
+        default=(), description="Resolutions below the full one of which the synthesis gives the picture, `rgb_b{res}`."
+    )
+    directions: Directions | None = None
     preview: BundlePath | None
     parity: tuple[ParityResult, ...]
     tools: dict[str, str] = Field(description="Versions of the programs that made the bundle.")

@@ -32,6 +32,8 @@ export function manifestOf(spec: Partial<SpecSummary> = {}, rest: Partial<Manife
     precision: { weights: 'float32', max_grey_levels: null },
     targets: {},
     goldens: { file: 'goldens.safetensors', cases: [] },
+    previews: [],
+    directions: null,
     preview: null,
     parity: [],
     tools: {},

@@ -9,6 +9,36 @@ export interface Defaults {
   readonly inputs: { readonly [name: string]: readonly number[] };
 }
 
+/**
+ * A direction in the latent space: one step changes the same thing in every picture.
+ *
+ * Its vector in the file of directions has its name: float32 [w_dim] or [z_dim]. An amount of 1 is one standard
+ * deviation of the latents along it.
+ */
+export interface Direction {
+  /** e.g. `sefa-0`, `pca-3`, `class-7`. */
+  readonly name: string;
+  /** What people call it; null as long as nobody has named it. */
+  readonly title: string | null;
+  readonly method: 'sefa' | 'pca' | 'attribute';
+  readonly space: 'w' | 'z';
+  /** First ws that it moves, and one past the last; null in z. */
+  readonly layers: readonly [number, number] | null;
+  /** Amounts within which pictures stay plausible. */
+  readonly range: readonly [number, number];
+  /** Share of the variance, where the method knows it. */
+  readonly explained: number | null;
+  /** Pictures along it. */
+  readonly preview: string | null;
+}
+
+/** Directions to move latents in. */
+export interface Directions {
+  /** A `.safetensors` file with a vector for each. */
+  readonly file: string;
+  readonly items: readonly Direction[];
+}
+
 /** Size and hash of one file of the bundle. */
 export interface FileEntry {
   readonly bytes: number;
@@ -137,6 +167,9 @@ export interface Manifest {
   readonly precision: Precision;
   readonly targets: { readonly [name in 'onnx' | 'tfjs']?: Graphs };
   readonly goldens: Goldens;
+  /** Resolutions below the full one of which the synthesis gives the picture, `rgb_b{res}`. */
+  readonly previews: readonly number[];
+  readonly directions: Directions | null;
   readonly preview: string | null;
   readonly parity: readonly ParityResult[];
   /** Versions of the programs that made the bundle. */

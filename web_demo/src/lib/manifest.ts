@@ -8,6 +8,8 @@ export type TargetName = keyof Manifest['targets'];
 
 const SCHEMA_VERSION = 1;
 
+const NOT_IN_OLDER_BUNDLES = { previews: [], directions: null } as const;
+
 /**
  * Check the text of a `ganexport.json`.
  *
@@ -33,7 +35,7 @@ export function parseManifest(text: string, url: URL): Manifest {
   if (!isManifest(data)) {
     throw new GanExportError('manifest', `${url.href} lacks fields of schema version ${SCHEMA_VERSION}`);
   }
-  return data;
+  return { ...NOT_IN_OLDER_BUNDLES, ...data };
 }
 
 /**
