@@ -246,6 +246,7 @@ def site(
     latent_input: LatentInput = None,
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
+    space: Annotated[bool, typer.Option("--space", help="Add the README of a Hugging Face Space.")] = False,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
 ) -> None:
@@ -276,7 +277,7 @@ def site(
             options = ConvertOptions(checkpoint=False, allow_unverified=allow_unverified)
             _convert(source, made, options, imports, name=source.stem, labels=labels)
             bundles.append(made)
-        build_site(bundles, output, force=force)
+        build_site(bundles, output, space=space, force=force)
     console.print(
         f"wrote {plain(str(output))}; look at it with: ganexport preview {plain(str(output))}", soft_wrap=True
     )

@@ -21,12 +21,15 @@ from typing import Any
 from ganexport.atomic import atomic_folder
 from ganexport.errors import BundleError, ExportError, OptionError, OutputExistsError
 from ganexport.manifest import MANIFEST_NAME, Graphs, Manifest, read_manifest
+from ganexport.space import space_readme
 
 __all__ = ["build_site", "make_server", "serve_site"]
 
 WEB_FILES = Path(__file__).parent / "_web" / "site"
 MODELS_NAME = "models.json"
 MODEL_CARD = "README.md"
+NO_JEKYLL = ".nojekyll"
+"""Tells GitHub Pages to serve every file as it is."""
 
 MIME_TYPES = {
     ".bin": "application/octet-stream",
@@ -55,12 +58,13 @@ HEADERS = {
 }
 
 
-def build_site(bundles: Sequence[Path], output: Path, *, force: bool = False) -> Path:
+def build_site(bundles: Sequence[Path], output: Path, *, space: bool = False, force: bool = False) -> Path:
     """Write a static site that draws these bundles' pictures in the visitor's browser.
 
     Args:
         bundles: Folders of bundles; the page offers them in this order.
         output: Folder to write. It appears whole or not at all.
+        space: Write the README.md that a Hugging Face Space needs, too.
         force: Replace a site that is there already.
 
     Returns:
@@ -68,7 +72,8 @@ def build_site(bundles: Sequence[Path], output: Path, *, force: bool = False) ->
 
     Raises:
         OptionError: No bundles, or two of the same name.
-        OutputExistsError: `output` is there without `force`, or it holds something else than a site.
+        OutputExistsError: `output` is there without `force`, or it holds something else than a site, such as a
+            repository.
         BundleError: A folder is no bundle, or its files are not those that its manifest lists.
         ExportError: The page was not built.
     """
@@ -80,20 +85,26 @@ def build_site(bundles: Sequence[Path], output: Path, *, force: bool = False) ->
     with atomic_folder(output, force=force) as staging:
         shutil.copytree(WEB_FILES, staging, dirs_exist_ok=True)
         models = [_add_bundle(bundle, staging) for bundle in bundles]
-        text = json.dumps({"models": models}, indent=1, ensure_ascii=False)
+        listed = [{"name": manifest.name, "manifest": f"{folder}/{MANIFEST_NAME}"} for folder, manifest in models]
+        text = json.dumps({"models": listed}, indent=1, ensure_ascii=False)
         (staging / MODELS_NAME).write_text(f"{text}\n", encoding="utf-8")
+        (staging / NO_JEKYLL).touch()
+        if space:
+            (staging / MODEL_CARD).write_text(space_readme(models), encoding="utf-8")
     return output
 
 
 def _check_replaceable(output: Path) -> None:
-    """Whatever is no site stays, also with `force`."""
+    """Whatever is no site stays, also with `force`; so does a site's history."""
+    if (output / ".git").exists():
+        raise OutputExistsError(f"{output} is a git repository: build the site elsewhere and copy its files there")
     is_site = (output / MODELS_NAME).is_file()
     if output.exists() and not is_site and not (output.is_dir() and not any(output.iterdir())):
         raise OutputExistsError(f"{output} exists and is no site that could be replaced: choose another output")
 
 
-def _add_bundle(bundle: Path, site: Path) -> dict[str, str]:
-    """Copy what a page needs of a bundle; returns its entry in `models.json`."""
+def _add_bundle(bundle: Path, site: Path) -> tuple[str, Manifest]:
+    """Copy what a page needs of a bundle; returns the folder within the site, and the manifest there."""
     manifest = _for_pages(read_manifest(bundle))
     address = f"models/{re.sub(r'[^A-Za-z0-9._-]+', '-', manifest.name).strip('.-') or 'model'}"
     folder = site / address
@@ -106,7 +117,7 @@ def _add_bundle(bundle: Path, site: Path) -> dict[str, str]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    return {"name": manifest.name, "manifest": f"{address}/{MANIFEST_NAME}"}
+    return address, manifest
 
 
 def _read(bundle: Path, path: str, size: int) -> bytes:

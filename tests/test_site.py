@@ -152,6 +152,23 @@ def test_force_replaces_nothing_but_sites(bundle: Path, tmp_path: Path) -> None:
         build_site([bundle], tmp_path / "home", force=True)
 
 
+def test_force_keeps_the_history_of_a_repository(bundle: Path, tmp_path: Path) -> None:
+    output = build_site([bundle], tmp_path / "site")
+    (output / ".git").mkdir()
+    with pytest.raises(OutputExistsError, match="is a git repository"):
+        build_site([bundle], output, force=True)
+    assert (output / ".git").is_dir()
+
+
+def test_a_site_is_ready_for_static_hosts(bundle: Path, tmp_path: Path) -> None:
+    output = build_site([bundle], tmp_path / "site")
+    assert (output / ".nojekyll").is_file()
+    assert not (output / "README.md").exists()
+    build_site([bundle], output, space=True, force=True)
+    assert (output / "README.md").read_text().startswith('---\ntitle: "tiny"\n')
+    assert (output / "models" / "tiny" / "README.md").read_text() == "README.md"  # the model card stays
+
+
 def test_failure_leaves_nothing(bundle: Path, tmp_path: Path) -> None:
     altered = bundle / "onnx" / "synthesis.onnx"
     altered.write_text(altered.read_text().upper())
