@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { fetchVerified, sha256 } from '../src/lib/fetch_verified';
+import { fetchVerified, sha256 } from '../src/lib/loading/fetch_verified';
 
 const URL_OF_IT = new URL('https://example.org/weights.bin');
 const BYTES = Uint8Array.of(1, 2, 3, 4, 5);

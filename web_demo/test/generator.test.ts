@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { sha256 } from '../src/lib/fetch_verified';
+import { sha256 } from '../src/lib/loading/fetch_verified';
 import { type Generator, openBundle, type Progress } from '../src/lib/generator';
 import type { Graph, Manifest } from '../src/lib/manifest';
 import type { Runtime } from '../src/lib/runtimes/runtime';

@@ -1,4 +1,4 @@
-import { absoluteUrl, fetchData } from '../lib/fetch_verified';
+import { absoluteUrl, fetchData } from '../lib/loading/fetch_verified';
 
 /** A bundle of this site. */
 export interface ModelEntry {

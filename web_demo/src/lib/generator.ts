@@ -1,5 +1,5 @@
 import { GanExportError, messageOf } from './errors';
-import { absoluteUrl, fetchData, fetchVerified } from './fetch_verified';
+import { absoluteUrl, fetchData, fetchVerified } from './loading/fetch_verified';
 import { type GenerateOptions, prepareInputs } from './inputs';
 import { fileOf, filesOfGraph, type Graph, type Graphs, type Manifest, parseManifest } from './manifest';
 import { type Pictures, toPixels } from './pixels';

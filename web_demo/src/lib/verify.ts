@@ -1,5 +1,5 @@
 import { GanExportError } from './errors';
-import { absoluteUrl, fetchVerified } from './fetch_verified';
+import { absoluteUrl, fetchVerified } from './loading/fetch_verified';
 import { type Generator, openBundle } from './generator';
 import { fileOf, type GoldenCase } from './manifest';
 import type { RuntimeName } from './runtimes/registry';

@@ -1,4 +1,4 @@
-import { GanExportError, messageOf } from './errors';
+import { GanExportError, messageOf } from '../errors';
 
 /** What is known of a file before it is fetched. */
 export interface Expected {
