@@ -10,7 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ganexport.latents import noise_from_seeds
+from ganexport.latents import (
+    Move,
+    arithmetic,
+    class_sweep,
+    lerp,
+    mix_styles,
+    move_along,
+    noise_from_seeds,
+    slerp,
+    sweep_coordinate,
+    walk,
+    z_from_seeds,
+)
 from ganexport.pictures import to_uint8
 
 OUTPUT = Path(__file__).parents[2] / "web_demo" / "test" / "vectors"
@@ -56,6 +68,42 @@ def noise() -> list[dict[str, object]]:
     ]
 
 
+def toolbox() -> dict[str, object]:
+    """Latents by name, and what each function of the toolbox makes of them."""
+    z = z_from_seeds([1, 2, 3], 7)
+    ws = np.random.RandomState(4).randn(3, 4, 5).astype(np.float32)
+    near = np.nextafter(z, np.float32(9))
+    latents = {"z": z, "ws": ws, "one": ws[:1] * 3, "near": near, "opposite": -z, "small": z * 1e-3, "zero": z * 0}
+    vector, other = (np.random.RandomState(seed).randn(5).astype(np.float32) for seed in (5, 6))
+    t, many = [0.0, 1 / 3, 0.9], [-1.5, 0.25, 2.0]
+    made: list[tuple[str, list[object], np.ndarray]] = [
+        ("lerp", ["ws", "one", t], lerp(ws, ws[:1] * 3, t)),
+        ("lerp", ["z", "near", 0.3], lerp(z, near, 0.3)),
+        *[("slerp", ["z", name, t], slerp(z, latents[name], t)) for name in ("near", "opposite", "small", "zero")],
+        ("slerp", ["ws", "one", 0.6], slerp(ws, ws[:1] * 3, 0.6)),
+        *[("walk", ["z", 5, loop], walk(z, 5, loop=loop)) for loop in (False, True)],
+        ("walk", ["ws", 3, True], walk(ws, 3, loop=True)),
+        *[
+            ("mixStyles", ["ws", "one", list(layers)], mix_styles(ws, ws[:1] * 3, layers))
+            for layers in [(0, 2), (3, 4)]
+        ],
+        ("mixStyles", ["one", "ws", [1, 3]], mix_styles(ws[:1] * 3, ws, (1, 3))),
+        ("sweepCoordinate", ["z", 6, many], sweep_coordinate(z, 6, many)),
+        ("sweepCoordinate", ["ws", 0, many], sweep_coordinate(ws, 0, many)),
+        (
+            "moveAlong",
+            ["ws", [[_bits(vector), 0.7, None], [_bits(other), many, [1, 3]]]],
+            move_along(ws, [Move(vector, 0.7), Move(other, many, (1, 3))]),
+        ),
+        ("moveAlong", ["one", [[_bits(other), many, [0, 1]]]], move_along(ws[:1] * 3, [Move(other, many, (0, 1))])),
+        ("arithmetic", ["ws", "one", "ws"], arithmetic(ws, ws[:1] * 3, ws)),
+        ("arithmetic", ["z", "near", "small"], arithmetic(z, near, z * np.float32(1e-3))),
+    ]
+    cases = [{"call": call, "given": given, "shape": r.shape, "bits": _bits(r.ravel())} for call, given, r in made]
+    stored = {name: {"shape": array.shape, "bits": _bits(array.ravel())} for name, array in latents.items()}
+    return {"latents": stored, "cases": cases, "class_sweep": class_sweep([8, 5], 3)}
+
+
 def _bits(values: np.ndarray) -> list[int]:
     return values.astype(np.float32).view(np.uint32).tolist()  # type: ignore[no-any-return]
 
@@ -68,7 +116,12 @@ def _checksum(values: np.ndarray) -> int:
 
 def texts() -> dict[str, str]:
     """Name and contents of each file."""
-    cases = {"random_state.json": random_state(), "pixels.json": pixels(), "noise.json": noise()}
+    cases = {
+        "random_state.json": random_state(),
+        "pixels.json": pixels(),
+        "noise.json": noise(),
+        "toolbox.json": toolbox(),
+    }
     return {name: json.dumps(data, separators=(",", ":")) + "\n" for name, data in cases.items()}
 
 

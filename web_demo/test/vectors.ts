@@ -23,9 +23,25 @@ export interface NoiseVector {
   readonly values: Readonly<Record<string, readonly number[]>>;
 }
 
+/** A call of the toolbox: names of latents and other arguments, and the bits of what it gives. */
+export interface ToolboxVector {
+  readonly call: string;
+  readonly given: readonly unknown[];
+  readonly shape: readonly number[];
+  readonly bits: readonly number[];
+}
+
+/** Latents by name, as shapes and bits, and calls that take them. */
+export interface ToolboxVectors {
+  readonly latents: Readonly<Record<string, { readonly shape: readonly number[]; readonly bits: readonly number[] }>>;
+  readonly cases: readonly ToolboxVector[];
+  readonly class_sweep: readonly [readonly number[], readonly number[]];
+}
+
 export const randomVectors = read('random_state.json') as readonly RandomVector[];
 export const pixelVectors = read('pixels.json') as readonly PixelVector[];
 export const noiseVectors = read('noise.json') as readonly NoiseVector[];
+export const toolboxVectors = read('toolbox.json') as ToolboxVectors;
 
 /** The bits of float32 numbers. */
 export function bitsOf(values: Float32Array): number[] {

@@ -13,4 +13,5 @@ export type { Manifest } from './manifest';
 export { type Pictures, toImageData } from './pixels';
 export { RandomState } from './random_state';
 export { type RuntimeName, runtimeNames, runtimesFor } from './runtimes/registry';
+export * from './toolbox';
 export { type CaseResult, type Verification, verifyBundle } from './verify';
