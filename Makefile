@@ -28,7 +28,7 @@ lint: env
 web: env-demo  ## The web files in ganexport/_web; instant when nothing changed.
 	$(PYTHON) web_demo/build.py
 
-browser: env  ## A browser for the tests: one that is there, Debian's, or Playwright's own.
+browser: env  ## Browsers for the tests: those that are there, Debian's, or Playwright's own.
 	PYTHON=$(PYTHON) sh tests/install_browser.sh
 
 env-demo: $(UV)
