@@ -10,6 +10,7 @@ const MISSING: Readonly<Record<string, string>> = {
   '@tensorflow/tfjs-backend-cpu': 'tensorflow.txt',
   '@tensorflow/tfjs-backend-wasm': 'tensorflow.txt',
   '@tensorflow/tfjs-backend-webgl': 'tensorflow.txt',
+  '@tensorflow/tfjs-backend-webgpu': 'tensorflow.txt',
   '@tensorflow/tfjs-converter': 'tensorflow.txt',
   '@tensorflow/tfjs-core': 'tensorflow.txt',
   'onnxruntime-web': 'onnxruntime.txt',

@@ -7,10 +7,11 @@ vi.mock('onnxruntime-web/ort-wasm-simd-threaded.mjs?url', () => ({ default: 'ort
 vi.mock('onnxruntime-web/ort-wasm-simd-threaded.wasm?url', () => ({ default: 'ort.wasm' }));
 vi.mock('onnxruntime-web/wasm', () => ({
   env: { wasm: {}, versions: { common: '1' } },
+  Tensor: class {},
   InferenceSession: { create: vi.fn(async () => ({ release: async () => undefined })) },
 }));
 
-const { createOrtRuntime } = await import('../src/lib/runtimes/ort');
+const { createOrtWasm } = await import('../src/lib/runtimes/ort_wasm');
 
 const GRAPH: Graph = {
   file: 'onnx/synthesis.onnx',
@@ -28,7 +29,7 @@ it('needs a graph and the weights beside it', () => {
 });
 
 it('gives the weights under the names that the graph has for them', async () => {
-  await createOrtRuntime().load({ 'synthesis.0': GRAPH }, FILES);
+  await createOrtWasm().load({ 'synthesis.0': GRAPH }, FILES);
   expect(InferenceSession.create).toHaveBeenCalledExactlyOnceWith(Uint8Array.of(0), {
     executionProviders: ['wasm'],
     externalData: [
@@ -41,6 +42,6 @@ it('gives the weights under the names that the graph has for them', async () => 
 it.each([0, 1, 2])('opens nothing when file %i was not fetched', async (missing) => {
   const path = filesOfGraph(GRAPH)[missing]!;
   const files = new Map([...FILES].filter(([name]) => name !== path));
-  await expect(createOrtRuntime().load({ 'synthesis.0': GRAPH }, files)).rejects.toThrow(`${path} was not fetched`);
+  await expect(createOrtWasm().load({ 'synthesis.0': GRAPH }, files)).rejects.toThrow(`${path} was not fetched`);
   expect(InferenceSession.create).not.toHaveBeenCalled();
 });

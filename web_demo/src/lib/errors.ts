@@ -6,7 +6,8 @@ export type ErrorCode =
   | 'content' // what came is no file of this bundle: HTML, another length, another hash
   | 'insecure' // the page has no crypto.subtle
   | 'manifest' // `ganexport.json` is not one that this version reads
-  | 'runtime'; // the runtime could not start, or its result is no picture
+  | 'runtime' // the runtime could not start, or its result is no picture
+  | 'broken'; // the runtime is gone: no memory, no device, no answer in time; another one may do
 
 /** Every error that this library raises on purpose. */
 export class GanExportError extends Error {

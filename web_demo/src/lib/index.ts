@@ -12,6 +12,7 @@ export { type Label, labelIndex } from './latents';
 export type { Manifest } from './manifest';
 export { type Pictures, toImageData } from './pixels';
 export { RandomState } from './random_state';
-export { type RuntimeName, runtimeNames, runtimesFor } from './runtimes/registry';
+export { isBroken } from './runtimes/broken';
+export { candidates, type RuntimeName, runtimeNames, runtimesFor } from './runtimes/registry';
 export * from './toolbox';
 export { type CaseResult, type Verification, verifyBundle } from './verify';

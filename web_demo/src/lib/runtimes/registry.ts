@@ -1,18 +1,50 @@
 import { GanExportError, messageOf } from '../errors';
 import type { Graphs, Manifest, TargetName } from '../manifest';
+import { hasGraphicsCard } from './gpu';
 import type { Runtime } from './runtime';
 
 interface Entry {
   readonly target: TargetName;
+  /** Whether this device is to try it where the visitor named no runtime. */
+  readonly byDefault: () => boolean | Promise<boolean>;
   readonly create: () => Promise<Runtime>;
 }
 
+const always = () => true;
+const never = () => false;
+
 /** Every runtime, the preferred one first. The code of a runtime is fetched when it is chosen. */
 const RUNTIMES = {
-  'ort-wasm': { target: 'onnx', create: async () => (await import('./ort')).createOrtRuntime() },
-  'tfjs-webgl': { target: 'tfjs', create: async () => (await import('./tfjs')).createTfjsRuntime('webgl') },
-  'tfjs-wasm': { target: 'tfjs', create: async () => (await import('./tfjs')).createTfjsRuntime('wasm') },
-  'tfjs-cpu': { target: 'tfjs', create: async () => (await import('./tfjs')).createTfjsRuntime('cpu') },
+  'ort-webgpu': {
+    target: 'onnx',
+    byDefault: hasGraphicsCard,
+    create: async () => (await import('./ort_webgpu')).createOrtWebgpu(),
+  },
+  'ort-wasm': {
+    target: 'onnx',
+    byDefault: always,
+    create: async () => (await import('./ort_wasm')).createOrtWasm(),
+  },
+  'tfjs-webgpu': {
+    target: 'tfjs',
+    byDefault: never, // where there is WebGPU, ONNX Runtime uses it too
+    create: async () => (await import('./tfjs')).createTfjsRuntime('webgpu'),
+  },
+  'tfjs-webgl': {
+    target: 'tfjs',
+    byDefault: always,
+    create: async () => (await import('./tfjs')).createTfjsRuntime('webgl'),
+  },
+  'tfjs-wasm': {
+    target: 'tfjs',
+    byDefault: always,
+    create: async () => (await import('./tfjs')).createTfjsRuntime('wasm'),
+  },
+  'tfjs-cpu': {
+    target: 'tfjs',
+    byDefault: always,
+    create: async () => (await import('./tfjs')).createTfjsRuntime('cpu'),
+  },
 } as const satisfies Record<string, Entry>;
 
 export type RuntimeName = keyof typeof RUNTIMES;
@@ -26,13 +58,27 @@ export function runtimesFor(manifest: Manifest): RuntimeName[] {
 }
 
 /**
- * The runtime of this name, or the preferred one when none is given.
+ * Names of the runtimes to try on this device, in order: the wanted one, then those that are tried without a wish.
+ *
+ * @throws GanExportError `option` when there is none of that name or the bundle has no artefacts for any.
+ */
+export async function candidates(manifest: Manifest, wanted?: string): Promise<RuntimeName[]> {
+  const first = wanted ? [chooseRuntime(manifest, wanted)] : [];
+  const rest = runtimesFor(manifest).filter((name) => name !== wanted);
+  const tried = await Promise.all(rest.map((name) => RUNTIMES[name].byDefault()));
+  const names = [...first, ...rest.filter((_, i) => tried[i])];
+  if (names.length === 0) throw new GanExportError('option', `${manifest.name} has nothing that a browser can run`);
+  return names;
+}
+
+/**
+ * The runtime of this name, or the one that runs on every device when none is given.
  *
  * @throws GanExportError `option` when there is none of that name or the bundle has no artefacts for it.
  */
 export function chooseRuntime(manifest: Manifest, name?: string): RuntimeName {
   const possible = runtimesFor(manifest);
-  const chosen = name ? possible.find((candidate) => candidate === name) : possible[0];
+  const chosen = possible.find((candidate) => (name ? candidate === name : RUNTIMES[candidate].byDefault === always));
   if (chosen === undefined) {
     throw new GanExportError('option', `${manifest.name} runs on ${possible.join(', ')}; not on ${name ?? 'any other'}`);
   }

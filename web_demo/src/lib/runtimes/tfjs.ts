@@ -11,6 +11,7 @@ import { loadTfjsGraph, type TfjsGraph } from './tfjs_graph';
 const BACKENDS = {
   cpu: () => import('@tensorflow/tfjs-backend-cpu'),
   webgl: () => import('@tensorflow/tfjs-backend-webgl'),
+  webgpu: () => import('@tensorflow/tfjs-backend-webgpu'),
   async wasm() {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // its workers come from blobs, which a strict CSP forbids
