@@ -66,8 +66,8 @@ export interface DrawOptions {
   readonly inputs?: Readonly<Record<string, readonly number[]>> | undefined;
   /** Draw no further than this: the size of one of `manifest.previews`, or the full one when left out. */
   readonly resolution?: number | undefined;
-  /** Told of a smaller picture on the way, where the synthesis has stages. */
-  readonly onPreview?: ((pictures: Pictures) => void) | undefined;
+  /** Told of smaller pictures on the way, where the synthesis has stages: those of the latents from row `first` on. */
+  readonly onPreview?: ((pictures: Pictures, first: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,4 +1,5 @@
-import { type Generator, openBundle, type Progress } from './generator';
+import type { Generator, Progress } from './api';
+import { openBundle } from './generator';
 
 /** What is told while a generator is opened. */
 export interface SlotEvents {

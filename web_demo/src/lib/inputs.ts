@@ -1,69 +1,101 @@
+import type { DrawOptions, Label, LatentOptions, Latents } from './api';
 import { GanExportError } from './errors';
-import { type Label, labelIndex, noiseFromSeeds, oneHot, truncationPsi, zFromSeeds } from './latents';
+import { labelIndex, noiseFromSeeds, oneHot, truncationPsi, zFromSeeds } from './latents';
 import type { Graph, Manifest } from './manifest';
-import type { Tensors } from './tensor';
+import { rowsOf, type Tensor, type Tensors } from './tensor';
 
-export interface GenerateOptions {
-  /** One picture a seed. */
-  readonly seeds: readonly number[];
-  /** One class for all, or one a seed, by index or name; needed when there are classes. */
-  readonly label?: Label | readonly Label[] | undefined;
-  /** Truncation; the bundle's default when left out. */
-  readonly psi?: number | undefined;
-  /** How many of the first ws are truncated; all when left out. */
-  readonly cutoff?: number | null | undefined;
-  /** Stored, drawn from each seed, or none: the bundle was made for one of the first two, and for `none`. */
-  readonly noise?: 'const' | 'random' | 'none' | undefined;
-  /** Further inputs by name, such as StyleGAN3's `transform`: values for one picture, the same for all. */
-  readonly inputs?: Readonly<Record<string, readonly number[]>> | undefined;
-  readonly signal?: AbortSignal | undefined;
+/** Makes the inputs of the pictures from one index to another. */
+export type InputRows = (start: number, end: number) => Tensors;
+
+/** Inputs of the mapping, with the classes and the z that they are made of. */
+export interface LatentInputs {
+  /** [N, z_dim] */
+  readonly z: Tensor;
+  readonly labels: readonly number[] | null;
+  readonly rows: InputRows;
 }
 
-/**
- * Check the options; the result makes the inputs of the pictures from one index to another.
- *
- * @param graphs those that will run, whose inputs say what noise they take
- */
-export function prepareInputs(
-  options: GenerateOptions,
-  manifest: Manifest,
-  graphs: readonly Graph[],
-): (start: number, end: number) => Tensors {
+/** Check how latents are asked for, and make the inputs of the mapping. */
+export function latentInputs(options: LatentOptions, manifest: Manifest): LatentInputs {
   const { spec } = manifest;
   const { seeds } = options;
   const labels = labelsOf(options.label, seeds.length, manifest);
   const psi = psiOf(options, manifest);
   const cutoff = cutoffOf(options.cutoff);
+  if (options.z !== undefined) requireShape('z', options.z, [seeds.length, spec.z_dim]);
+  const z = options.z ?? zFromSeeds(seeds, spec);
+  const rows: InputRows = (start, end) => ({
+    z: rowsOf(z, start, end), // [N, z_dim]
+    c: oneHot(labels.slice(start, end), spec.c_dim), // [N, c_dim]
+    truncation_psi: truncationPsi(end - start, psi, cutoff, spec.num_ws), // [N, num_ws]
+  });
+  return { z, labels: spec.c_dim > 0 ? labels : null, rows };
+}
+
+/**
+ * Check latents and how to draw them, and make the inputs of the synthesis.
+ *
+ * @param graphs those that will run, whose inputs say what noise they take
+ */
+export function drawInputs(
+  latents: Latents,
+  options: DrawOptions,
+  manifest: Manifest,
+  graphs: readonly Graph[],
+): InputRows {
+  const { spec } = manifest;
+  const { seeds, tensor } = latents;
   const inputs = graphs.flatMap((graph) => graph.inputs);
+  const needsLabels = inputs.some(({ name }) => name === 'c');
+  requireLatents(latents, needsLabels, manifest);
   const noise = noiseOf(options.noise, manifest);
   const noiseInputs = inputs.filter(({ name }) => name === 'noise' || name.startsWith('noise.'));
   const further = furtherInputs(options.inputs, manifest, inputs);
   return (start, end) => ({
-    z: zFromSeeds(seeds.slice(start, end), spec), // [N, z_dim]
-    c: oneHot(labels.slice(start, end), spec.c_dim), // [N, c_dim]
-    truncation_psi: truncationPsi(end - start, psi, cutoff, spec.num_ws), // [N, num_ws]
+    [latents.space === 'w' ? 'ws' : 'z']: rowsOf(tensor, start, end), // [N, num_ws, w_dim] or [N, z_dim]
+    ...(needsLabels && { c: oneHot(latents.labels!.slice(start, end), spec.c_dim) }), // [N, c_dim]
     noise_scale: { shape: [end - start], data: new Float32Array(end - start).fill(noise === 'const' ? 1 : 0) },
     ...noiseFromSeeds(seeds.slice(start, end), spec, noiseInputs, noise === 'random'),
     ...further(end - start),
   });
 }
 
-function labelsOf(label: GenerateOptions['label'], count: number, manifest: Manifest): number[] {
+function requireLatents({ space, tensor, labels, seeds }: Latents, needsLabels: boolean, manifest: Manifest): void {
+  const { name, spec } = manifest;
+  const own = spec.num_ws > 0 ? 'w' : 'z';
+  if (space !== own) throw new GanExportError('option', `${name} draws from ${own}; these latents are in ${space}`);
+  const row = own === 'w' ? [spec.num_ws, spec.w_dim] : [spec.z_dim];
+  requireShape('latents', tensor, [seeds.length, ...row]);
+  if (needsLabels && labels?.length !== seeds.length) {
+    throw new GanExportError('option', `${name} needs a class for each of ${seeds.length} latents`);
+  }
+}
+
+function requireShape(what: string, { shape, data }: Tensor, expected: readonly number[]): void {
+  const length = expected.reduce((product, size) => product * size, 1);
+  if (shape.length !== expected.length || shape.some((size, axis) => size !== expected[axis]) || data.length !== length) {
+    throw new GanExportError('option', `${what} must be [${expected.join(', ')}], one row a seed; found [${shape.join(', ')}]`);
+  }
+}
+
+function labelsOf(label: LatentOptions['label'], count: number, manifest: Manifest): number[] {
   const { name, spec } = manifest;
   if (label === undefined && spec.c_dim === 0) return [];
   if (label === undefined) {
     throw new GanExportError('option', `${name} has ${spec.c_dim} classes: say which, for example label 0`);
   }
-  if (typeof label === 'string' || typeof label === 'number') {
-    return Array.from({ length: count }, () => labelIndex(label, manifest));
-  }
+  if (!isList(label)) return Array.from({ length: count }, () => labelIndex(label, manifest));
   if (label.length !== count) {
     throw new GanExportError('option', `${count} seeds need as many labels, found ${label.length}`);
   }
   return label.map((one) => labelIndex(one, manifest));
 }
 
-function psiOf({ psi }: GenerateOptions, { name, spec, defaults }: Manifest): number {
+function isList(label: Label | readonly Label[]): label is readonly Label[] {
+  return typeof label === 'object';
+}
+
+function psiOf({ psi }: LatentOptions, { name, spec, defaults }: Manifest): number {
   if (psi === undefined) return defaults.truncation_psi;
   if (!Number.isFinite(psi)) throw new GanExportError('option', `psi must be a number, found ${psi}`);
   if (spec.num_ws === 0 && psi !== 1) {
@@ -79,7 +111,7 @@ function cutoffOf(cutoff: number | null = null): number | null {
   return cutoff;
 }
 
-function noiseOf(noise: GenerateOptions['noise'], { name, defaults }: Manifest): 'const' | 'random' | 'none' {
+function noiseOf(noise: DrawOptions['noise'], { name, defaults }: Manifest): 'const' | 'random' | 'none' {
   const made = defaults.noise_mode === 'input' ? 'random' : defaults.noise_mode;
   if (noise !== undefined && noise !== 'none' && noise !== made) {
     throw new GanExportError('option', `noise ${noise} has no meaning: ${name} was made for noise ${made}`);
@@ -88,7 +120,7 @@ function noiseOf(noise: GenerateOptions['noise'], { name, defaults }: Manifest):
 }
 
 function furtherInputs(
-  given: GenerateOptions['inputs'] = {},
+  given: DrawOptions['inputs'] = {},
   { name, defaults }: Manifest,
   inputs: Graph['inputs'],
 ): (count: number) => Tensors {

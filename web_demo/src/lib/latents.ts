@@ -1,10 +1,8 @@
+import type { Label } from './api';
 import { GanExportError } from './errors';
 import type { GraphTensor, Manifest, SpecSummary } from './manifest';
 import { RandomState } from './random_state';
 import type { Tensor, Tensors } from './tensor';
-
-/** A class by its index or its name. */
-export type Label = number | string;
 
 /** `z` of some seeds, one random stream a seed: [N, z_dim]. */
 export function zFromSeeds(seeds: readonly number[], spec: SpecSummary): Tensor {

@@ -1,6 +1,7 @@
+import type { Generator } from './api';
 import { GanExportError } from './errors';
 import { absoluteUrl, fetchVerified } from './loading/fetch_verified';
-import { type Generator, openBundle } from './generator';
+import { openBundle } from './generator';
 import { fileOf, type GoldenCase } from './manifest';
 import type { RuntimeName } from './runtimes/registry';
 import { readSafetensors, type StoredTensor } from './safetensors';
@@ -46,14 +47,14 @@ export async function verifyBundle(
     const file = fileOf(generator.manifest, absolute, goldens.file);
     const recorded = readSafetensors(await fetchVerified(file.url, file, { signal }));
 
-    const before = generator.tensorCount();
+    const before = await generator.tensorCount();
     const cases: CaseResult[] = [];
     for (const golden of goldens.cases) {
       const result = await runCase(generator, golden, recorded.get(`${golden.name}.images`), signal);
       onCase?.(result);
       cases.push(result);
     }
-    const after = generator.tensorCount();
+    const after = await generator.tensorCount();
     const leakedTensors = before === null || after === null ? null : after - before;
     return { runtime: generator.runtime, version: generator.runtimeVersion, cases, leakedTensors };
   } finally {

@@ -1,0 +1,37 @@
+import type { Progress } from './api';
+import { fetchVerified } from './loading/fetch_verified';
+import { fileOf, type Manifest } from './manifest';
+import type { Files } from './runtimes/runtime';
+
+/** The files of a bundle that were asked for: each is fetched once, though two runtimes may be tried with it. */
+export class Downloads {
+  readonly #files = new Map<string, Promise<Uint8Array>>();
+  #loaded = 0;
+  #total = 0;
+
+  constructor(
+    readonly manifest: Manifest,
+    readonly url: URL,
+    readonly signal?: AbortSignal,
+    readonly onProgress?: (progress: Progress) => void,
+  ) {}
+
+  /** Fetch and check files of the bundle. */
+  async get(paths: readonly string[]): Promise<Files> {
+    const wanted = [...new Set(paths)];
+    const added = wanted.filter((path) => !this.#files.has(path));
+    const entries = added.map((path) => ({ path, file: fileOf(this.manifest, this.url, path) }));
+    this.#total += entries.reduce((sum, { file }) => sum + file.bytes, 0);
+    for (const { path, file } of entries) {
+      const fetched = fetchVerified(file.url, file, { signal: this.signal, onBytes: (count) => this.#count(count) });
+      fetched.catch(() => undefined); // reported where it is awaited
+      this.#files.set(path, fetched);
+    }
+    return new Map(await Promise.all(wanted.map(async (path) => [path, await this.#files.get(path)!] as const)));
+  }
+
+  #count(bytes: number): void {
+    this.#loaded += bytes;
+    this.onProgress?.({ loaded: this.#loaded, total: this.#total });
+  }
+}
