@@ -139,6 +139,7 @@ def convert(
             precision=Precision(),
             targets=targets,
             goldens=Goldens(file=GOLDENS_NAME, cases=tuple(case.golden for case in cases)),
+            previews=next(iter(targets.values())).previews,
             preview=PREVIEW_NAME,
             parity=tuple(results),
             tools=_tools(),

@@ -6,6 +6,7 @@ The JSON Schema of `Manifest` is generated (`python -m ganexport.manifest`) and 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -124,6 +125,12 @@ class Graphs(_Data):
         """Names and shapes without N of the noise that the synthesis takes as inputs, in layer order."""
         noise = [tensor for stage in self.synthesis for tensor in stage.inputs if is_noise_input(tensor.name)]
         return {tensor.name: tuple(size for size in tensor.shape if size != "N") for tensor in noise}
+
+    @property
+    def previews(self) -> tuple[int, ...]:
+        """Sizes of the smaller pictures that the synthesis gives on its way, the smallest first."""
+        names = {tensor.name for stage in self.synthesis for tensor in stage.outputs}
+        return tuple(sorted(int(name.removeprefix("rgb_b")) for name in names if re.fullmatch(r"rgb_b\d+", name)))
 
 
 class Defaults(_Data):

@@ -60,6 +60,18 @@ def dcgan_bundle(tiny_dcgan: Generator, bundle_of: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def staged_generator() -> Generator:
+    """StyleGAN2, 128² RGB, which becomes two stages."""
+    return make_generator(stylegan2_spec(resolution=128, channels=(8, 8, 8, 7, 6, 4)), labels=LABELS)
+
+
+@pytest.fixture(scope="session")
+def staged_bundle(staged_generator: Generator, bundle_of: Callable[..., Path]) -> Path:
+    """`staged_generator` with both targets, verified."""
+    return bundle_of(staged_generator, "staged")
+
+
+@pytest.fixture(scope="session")
 def digits_bundle(bundle_of: Callable[..., Path]) -> Path:
     """The shipped digits, or a bundle like them: ten classes, 32², grey."""
     if (DIGITS / "ganexport.json").exists():

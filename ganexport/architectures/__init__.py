@@ -1,7 +1,8 @@
 """The registry of architectures: one module each, found by the name in `GeneratorSpec.architecture`.
 
-A module offers `Spec`, `weight_shapes(spec)` and `synthesis(…)`; families with a w space also `mapping(…)`, those with
-noise `noise_shapes(spec)`, and those whose synthesis takes more than latents and noise `extra_inputs(spec)`.
+A module offers `Spec`, `weight_shapes(spec)` and `synthesis(…)`. Families with a w space also offer `mapping(…)`, those
+with noise `noise_shapes(spec)`, those whose synthesis takes more than latents and noise `extra_inputs(spec)`, and those
+whose picture grows from block to block `carried(spec, resolution)`: where the synthesis can be cut into stages.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ganexport.spec import GeneratorSpec
 
 __all__ = [
     "ARCHITECTURES",
+    "carried",
     "extra_inputs",
     "mapping",
     "module_of",
@@ -78,18 +80,34 @@ def mapping(
     return outputs
 
 
-def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: GeneratorSpec, inputs: Mapping[str, T]) -> dict[str, T]:
-    """Run the synthesis on its inputs by name.
+def synthesis(
+    ops: Ops[T, W], weights: Mapping[str, W], spec: GeneratorSpec, inputs: Mapping[str, T], until: int | None = None
+) -> dict[str, T]:
+    """Run the synthesis, or a stage of it, on its inputs by name.
 
     Args:
         inputs: `ws` [N, num_ws, w_dim], or without a w space `z` [N, z_dim] and `c` [N, c_dim]; for noise either
-            `noise_scale` [N], which scales the stored one, or those of `noise_shapes`; and those of `extra_inputs`.
+            `noise_scale` [N], which scales the stored one, or those of `noise_shapes`; those of `extra_inputs`; and for
+            a stage that is not the first those of `carried`.
+        until: Size of the block with which the stage ends; None for the whole.
 
     Returns:
-        `image` [N, C, H, W], and probes such as `rgb_b8`.
+        `image` [N, C, H, W], or what is carried on from the stage; and probes such as `rgb_b8`.
     """
-    outputs: dict[str, T] = module_of(spec.architecture).synthesis(ops, weights, spec, inputs)
+    run = module_of(spec.architecture).synthesis
+    outputs: dict[str, T] = run(ops, weights, spec, inputs) if until is None else run(ops, weights, spec, inputs, until)
     return outputs
+
+
+def carried(spec: GeneratorSpec, resolution: int) -> dict[str, tuple[int, int, int]]:
+    """Names and shapes [C, H, W] of what the block of this size hands to the next: `x_b64`, `rgb_b64`.
+
+    Returns:
+        None of them where the synthesis cannot be cut, since it has no picture there.
+    """
+    offered = getattr(ARCHITECTURES.get(spec.architecture), "carried", None)
+    shapes: dict[str, tuple[int, int, int]] = {} if offered is None else offered(spec, resolution)
+    return shapes
 
 
 def noise_shapes(spec: GeneratorSpec) -> dict[str, tuple[int, ...]]:

@@ -12,10 +12,11 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from ganexport.architectures._attention import attended, attention_shapes
+from ganexport.architectures._stages import carried_shapes, features_of, picture_of, start_of
 from ganexport.ops.protocol import Ops, fir_taps
 from ganexport.spec import GeneratorSpec
 
-__all__ = ["Spec", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
+__all__ = ["Spec", "carried", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -127,8 +128,19 @@ def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | N
     return {"ws": ops.truncate(x, weights["mapping.w_avg"], truncation_psi)}
 
 
-def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:
+def carried(spec: Spec, resolution: int) -> dict[str, tuple[int, int, int]]:
+    """Names and shapes [C, H, W] of what the block of this size hands on."""
+    channels = spec.channels[resolutions(spec).index(resolution)]
+    return carried_shapes(resolution, channels, spec.image_channels)
+
+
+def synthesis(
+    ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T], until: int | None = None
+) -> dict[str, T]:
     """`ws` [N, num_ws, w_dim] and noise -> `image` [N, C, H, W], and each `rgb_b{res}` before it is up-sampled.
+
+    Those of `carried` among the inputs take the place of the blocks that gave them; `until` ends with a block that
+    gives them, in place of the image.
 
     Source: Karras et al. 2020 (StyleGAN2), section 2.2 and figure 7b.
     """
@@ -141,8 +153,11 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapp
         )
 
     probes: dict[str, T] = {}
-    x, rgb = _first_features(ops, weights, spec, inputs["ws"]), None
-    for i, resolution in enumerate(resolutions(spec)):
+    sizes = resolutions(spec)
+    start = start_of(inputs, sizes)
+    x = _first_features(ops, weights, spec, inputs["ws"]) if start.features is None else start.features  # [N, C, H, W]
+    rgb = start.picture
+    for i, resolution in list(enumerate(sizes))[start.block :]:
         w, block = ops.select_w(inputs["ws"], i), f"synthesis.b{resolution}"
         if resolution in spec.attention:
             x = attended(ops, weights, block, x)
@@ -154,7 +169,9 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapp
         y = modulated(x, f"{block}.torgb", w, 1)
         rgb = y if rgb is None else ops.add(y, _doubled(ops, spec, rgb))
         if resolution != spec.resolution:
-            probes[f"rgb_b{resolution}"] = rgb
+            probes[picture_of(resolution)] = rgb
+        if resolution == until:
+            return {**probes, features_of(resolution): x}
     assert rgb is not None
     return {**probes, "image": rgb}
 

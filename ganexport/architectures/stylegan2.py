@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 from ganexport.architectures._mapping import GAIN, SLOPE, MappedSpec, dense_layers, mapping_shapes
 from ganexport.architectures._mapping import mapping as separate_mapping
 from ganexport.architectures._noise import noise_input, with_noise
+from ganexport.architectures._stages import carried_shapes, features_of, picture_of, start_of
 from ganexport.ops.protocol import Fir, Ops, fir_taps
 
-__all__ = ["Spec", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
+__all__ = ["Spec", "carried", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -120,16 +121,31 @@ def mapping(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, z: T, c: T | N
     return dense_layers(ops, weights, spec, x, truncation_psi)
 
 
-def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:
+def carried(spec: Spec, resolution: int) -> dict[str, tuple[int, int, int]]:
+    """Names and shapes [C, H, W] of what the block of this size hands on; none where there is no picture yet."""
+    if spec.output != "skip":
+        return {}
+    channels = spec.channels[resolutions(spec).index(resolution)]
+    return carried_shapes(resolution, channels, spec.image_channels)
+
+
+def synthesis(
+    ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T], until: int | None = None
+) -> dict[str, T]:
     """`ws` [N, num_ws, w_dim] and noise -> `image` [N, C, H, W]; `skip` nets also each `rgb_b{res}`.
+
+    Those of `carried` among the inputs take the place of the blocks that gave them; `until` ends with a block that
+    gives them, in place of the image.
 
     Source: Karras et al. 2020 (StyleGAN2), figures 2 and 7; each to-RGB shares the next block's first w.
     """
     fir = fir_taps(spec.resample_filter)
     probes: dict[str, T] = {}
-    x = ops.constant_map(weights["synthesis.b4.const"])  # [1, C, 4, 4]
-    rgb: T | None = None
-    for i, resolution in enumerate(resolutions(spec)):
+    sizes = resolutions(spec)
+    start = start_of(inputs, sizes)
+    x = ops.constant_map(weights["synthesis.b4.const"]) if start.features is None else start.features  # [N, C, H, W]
+    rgb = start.picture
+    for i, resolution in list(enumerate(sizes))[start.block :]:
         layers = _Layers(ops, weights, spec, f"synthesis.b{resolution}", inputs)
         first = max(2 * i - 1, 0)
         if i == 0:
@@ -144,7 +160,9 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapp
             y = layers.torgb(x, 2 * i + 1)
             rgb = y if rgb is None else ops.add(y, ops.upsample2d(rgb, fir))
             if spec.output == "skip" and resolution != spec.resolution:
-                probes[f"rgb_b{resolution}"] = rgb
+                probes[picture_of(resolution)] = rgb
+        if resolution == until:
+            return {**probes, features_of(resolution): x}
     assert rgb is not None
     return {**probes, "image": rgb}
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ganexport.architectures import extra_inputs, noise_shapes
+from ganexport.architectures import carried, extra_inputs, noise_shapes
 from ganexport.errors import OptionError
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
@@ -17,14 +17,20 @@ from ganexport.spec import GeneratorSpec
 
 __all__ = [
     "ExportOptions",
+    "Stage",
     "further_inputs",
     "latent_inputs",
     "mapping_inputs",
     "metadata",
     "picture_tensor",
+    "stages",
     "synthesis_inputs",
     "tensor",
 ]
+
+
+FIRST_PICTURE = 64
+"""Size of the picture that a larger synthesis gives first; what it takes to draw it is small beside the rest."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,45 @@ class ExportOptions:
 def mapping_inputs(spec: GeneratorSpec) -> dict[str, Shape]:
     """Names and shapes of the mapping's inputs."""
     return {**latent_inputs(spec), "truncation_psi": (None, spec.num_ws)}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One graph of a synthesis that is cut between blocks, or the only one.
+
+    Attributes:
+        name: Of the graph.
+        resolution: Of the picture that it ends with.
+        until: The same for a stage that is not the last, else None.
+        inputs: Names and shapes of what is no map.
+        carried: Names and shapes [C, H, W] of what it takes from the stage before.
+    """
+
+    name: str
+    resolution: int
+    until: int | None
+    inputs: dict[str, Shape]
+    carried: dict[str, tuple[int, int, int]]
+
+
+def stages(spec: GeneratorSpec, options: ExportOptions) -> tuple[Stage, ...]:
+    """How the synthesis is cut: a first picture, then the rest; one stage for what is small or cannot be cut."""
+    inputs, resolution = synthesis_inputs(spec, options), spec.resolution
+    cut = carried(spec, FIRST_PICTURE) if resolution > FIRST_PICTURE else {}
+    if not cut:
+        return (Stage("synthesis", resolution, None, inputs, {}),)
+    early = {name: shape for name, shape in inputs.items() if _block(name) <= FIRST_PICTURE}
+    late = {name: shape for name, shape in inputs.items() if name not in early or not _block(name)}
+    return (
+        Stage("synthesis.0", FIRST_PICTURE, FIRST_PICTURE, early, {}),
+        Stage("synthesis.1", resolution, None, late, cut),
+    )
+
+
+def _block(name: str) -> int:
+    """Size of the block that an input belongs to, as 8 in `noise.b8.conv0`; 0 for what all of them take."""
+    parts = name.split(".")
+    return int(parts[1][1:]) if len(parts) == 3 else 0
 
 
 def synthesis_inputs(spec: GeneratorSpec, options: ExportOptions) -> dict[str, Shape]:

@@ -15,17 +15,18 @@ from ganexport.errors import OptionError
 from ganexport.exporters._weight_files import WeightFiles
 from ganexport.exporters.graphs import (
     ExportOptions,
+    Stage,
     further_inputs,
     latent_inputs,
     mapping_inputs,
     metadata,
     picture_tensor,
-    synthesis_inputs,
+    stages,
     tensor,
 )
 from ganexport.generator import Generator
 from ganexport.manifest import Graph, Graphs
-from ganexport.ops.graph import Value, named_weights
+from ganexport.ops.graph import Shape, Value, named_weights
 from ganexport.ops.onnx_ops import OnnxOps
 
 __all__ = ["FOLDER", "export", "to_pixels"]
@@ -52,7 +53,7 @@ def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs
     job = _Job(generator, place, options, WeightFiles(place))
     return Graphs(
         mapping=_mapping(job) if generator.spec.has_w_space else None,
-        synthesis=(_synthesis(job),),
+        synthesis=_synthesis(job),
         generator=_whole(job),
     )
 
@@ -65,11 +66,22 @@ def _mapping(job: _Job) -> Graph:
     return write_graph(job, "mapping", ops, inputs, outputs, resolution=None)
 
 
-def _synthesis(job: _Job) -> Graph:
-    spec, ops = job.generator.spec, OnnxOps()
-    inputs = {name: ops.input(name, shape) for name, shape in synthesis_inputs(spec, job.options).items()}
-    outputs = synthesis(ops, named_weights(job.generator.weights), spec, inputs)
-    return write_graph(job, "synthesis", ops, inputs, outputs, resolution=spec.resolution)
+def _synthesis(job: _Job) -> tuple[Graph, ...]:
+    """The stages; their weights lie beside them as soon as all together are many."""
+    drawn = [(stage, *_stage(job, stage)) for stage in stages(job.generator.spec, job.options)]
+    total = sum(ops.constant_bytes for _, ops, _, _ in drawn)
+    return tuple(
+        write_graph(job, stage.name, ops, inputs, outputs, stage.resolution, weight_bytes=total)
+        for stage, ops, inputs, outputs in drawn
+    )
+
+
+def _stage(job: _Job, stage: Stage) -> tuple[OnnxOps, dict[str, Value], dict[str, Value]]:
+    """The nodes of a stage, its inputs and its outputs."""
+    ops, weights = OnnxOps(), named_weights(job.generator.weights)
+    shapes: dict[str, Shape] = {**stage.inputs, **{name: (None, *size) for name, size in stage.carried.items()}}
+    inputs = {name: ops.input(name, shape) for name, shape in shapes.items()}
+    return ops, inputs, synthesis(ops, weights, job.generator.spec, inputs, stage.until)
 
 
 def _whole(job: _Job) -> Graph:
@@ -120,8 +132,16 @@ def write_graph(
     inputs: Mapping[str, Value],
     outputs: Mapping[str, Value],
     resolution: int | None,
+    *,
+    weight_bytes: int | None = None,
 ) -> Graph:
-    file, weight_files = _save(job, name, ops, {out: (value, TensorProto.FLOAT) for out, value in outputs.items()})
+    """Write a graph; returns its manifest entry.
+
+    Args:
+        weight_bytes: Weights of it and of the graphs that it belongs together with; its own when left out.
+    """
+    typed = {out: (value, TensorProto.FLOAT) for out, value in outputs.items()}
+    file, weight_files = _save(job, name, ops, typed, weight_bytes)
     return Graph(
         file=file,
         weight_files=weight_files,
@@ -132,7 +152,11 @@ def write_graph(
 
 
 def _save(
-    job: _Job, name: str, ops: OnnxOps, outputs: Mapping[str, tuple[Value, TensorProto.DataType]]
+    job: _Job,
+    name: str,
+    ops: OnnxOps,
+    outputs: Mapping[str, tuple[Value, TensorProto.DataType]],
+    weight_bytes: int | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """Write and check a graph; its path in the bundle, and those of the weights beside it."""
     size, single = ops.constant_bytes, job.options.single_file
@@ -141,7 +165,7 @@ def _save(
             f"{name}.onnx would hold {size / 1e9:.1f} GB of weights, and a single ONNX file at most 2 GB; "
             "leave out --single-file"
         )
-    fill = job.files.next_graph(0 if single else size)
+    fill = job.files.next_graph(0 if single else weight_bytes or size)
     model = ops.model(name, outputs, metadata(job.generator, job.options), fill)
     path = job.folder / f"{name}.onnx"
     onnx.save(model, str(path))

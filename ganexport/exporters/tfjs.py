@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ganexport.architectures import mapping, synthesis
-from ganexport.exporters.graphs import ExportOptions, mapping_inputs, metadata, synthesis_inputs, tensor
+from ganexport.exporters.graphs import ExportOptions, Stage, mapping_inputs, metadata, stages, tensor
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
 from ganexport.manifest import Graph, Graphs
-from ganexport.ops.graph import Value, named_weights
+from ganexport.ops.graph import Shape, Value, named_weights
 from ganexport.ops.tfjs_ops import TfjsOps
 
 __all__ = ["export", "write_graph"]
@@ -28,7 +28,7 @@ def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs
     """Write `tfjs/*/model.json` and shards into a bundle's folder; returns their manifest entries."""
     return Graphs(
         mapping=_mapping(generator, folder, options) if generator.spec.has_w_space else None,
-        synthesis=(_synthesis(generator, folder, options),),
+        synthesis=tuple(_stage(generator, folder, options, stage) for stage in stages(generator.spec, options)),
     )
 
 
@@ -40,11 +40,12 @@ def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Grap
     return write_graph(generator, folder, options, "mapping", ops, outputs, resolution=None)
 
 
-def _synthesis(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
+def _stage(generator: Generator, folder: Path, options: ExportOptions, stage: Stage) -> Graph:
     spec, ops = generator.spec, TfjsOps()
-    inputs = {name: ops.input(name, shape) for name, shape in synthesis_inputs(spec, options).items()}
-    outputs = synthesis(ops, named_weights(generator.weights), spec, inputs)
-    return write_graph(generator, folder, options, "synthesis", ops, outputs, resolution=spec.resolution)
+    maps: dict[str, Shape] = {name: (None, h, w, c) for name, (c, h, w) in stage.carried.items()}
+    inputs = {name: ops.input(name, shape) for name, shape in {**stage.inputs, **maps}.items()}
+    outputs = synthesis(ops, named_weights(generator.weights), spec, inputs, stage.until)
+    return write_graph(generator, folder, options, stage.name, ops, outputs, stage.resolution)
 
 
 def write_graph(
