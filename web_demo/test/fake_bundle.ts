@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 
 import { sha256 } from '../src/lib/loading/fetch_verified';
-import type { Graph, Manifest } from '../src/lib/manifest';
+import type { Graph, Graphs, Manifest } from '../src/lib/manifest';
 import type { Runtime } from '../src/lib/runtimes/runtime';
 import { writeSafetensors } from '../src/lib/safetensors';
 import type { Tensor, Tensors } from '../src/lib/tensor';
@@ -11,6 +11,11 @@ import { manifestOf } from './manifest_of';
 export const RESOLUTION = 256;
 export const FILE = new TextEncoder().encode('graph');
 export const ADDRESS = 'https://example.org/ganexport.json';
+
+/** Addresses that were asked for. */
+export function fetched(): string[] {
+  return vi.mocked(fetch).mock.calls.map(([url]) => String(url));
+}
 
 /** One call of a runtime. */
 export interface Run {
@@ -60,7 +65,7 @@ function grey(name: string, ws: Tensor): Tensor {
   return { shape: [ws.shape[0]!, 1, size, size], data };
 }
 
-/** A bundle of two stages with a direction, whose every request is answered. */
+/** A bundle of two stages with a direction, for both targets, whose every request is answered. */
 export async function serveBundle(): Promise<Manifest> {
   const vectors = writeSafetensors(new Map([['pca-0', { dtype: 'F32', shape: [2], data: Float32Array.of(3, 4) }]]));
   const manifest = await bundle(vectors);
@@ -77,18 +82,10 @@ async function bundle(vectors: Uint8Array): Promise<Manifest> {
     { resolution: RESOLUTION },
     {
       previews: [32, 64],
-      targets: {
-        onnx: {
-          mapping: graph(['shared.bin'], ['z', 'truncation_psi'], ['ws']),
-          synthesis: [
-            graph(['shared.bin', 'own.bin'], ['ws', 'shift'], ['x_b64', 'rgb_b32', 'rgb_b64']),
-            graph([], ['ws', 'x_b64', 'rgb_b64'], ['image']),
-          ],
-          generator: null,
-        },
-      },
+      targets: { onnx: graphs('graph.onnx'), tfjs: graphs('graph.tfjs') },
       files: {
         'graph.onnx': entry,
+        'graph.tfjs': entry,
         'shared.bin': entry,
         'own.bin': entry,
         'directions.safetensors': { bytes: vectors.length, sha256: await sha256(vectors) },
@@ -99,10 +96,21 @@ async function bundle(vectors: Uint8Array): Promise<Manifest> {
   );
 }
 
-function graph(weights: readonly string[], inputs: readonly string[], outputs: readonly string[]): Graph {
+function graphs(file: string): Graphs {
+  return {
+    mapping: graph(file, ['shared.bin'], ['z', 'truncation_psi'], ['ws']),
+    synthesis: [
+      graph(file, ['shared.bin', 'own.bin'], ['ws', 'shift'], ['x_b64', 'rgb_b32', 'rgb_b64']),
+      graph(file, [], ['ws', 'x_b64', 'rgb_b64'], ['image']),
+    ],
+    generator: null,
+  };
+}
+
+function graph(file: string, weights: readonly string[], inputs: readonly string[], outputs: readonly string[]): Graph {
   const tensor = (name: string) => ({ name, shape: ['N', name === 'shift' ? 2 : 4] as const, dtype: 'float32' as const });
   return {
-    file: 'graph.onnx',
+    file,
     weight_files: weights,
     resolution: null,
     inputs: inputs.map(tensor),

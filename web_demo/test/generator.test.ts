@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 import type { Generator, Progress } from '../src/lib/api';
 import { openInPlace } from '../src/lib/in_place';
-import { ADDRESS, FakeRuntime, FILE, serveBundle } from './fake_bundle';
+import { ADDRESS, FakeRuntime, fetched, FILE, serveBundle } from './fake_bundle';
 
 const made: FakeRuntime[] = [];
 
@@ -177,10 +177,6 @@ it('refuses latents of another space or shape', async () => {
 
 async function open(): Promise<{ generator: Generator; runtime: FakeRuntime }> {
   return { generator: await openInPlace(ADDRESS), runtime: made.at(-1)! };
-}
-
-function fetched(): string[] {
-  return vi.mocked(fetch).mock.calls.map(([url]) => String(url));
 }
 
 function failOnce(runtime: FakeRuntime, message: string): void {

@@ -1,8 +1,9 @@
 import type { Downloads } from './downloads';
 import { GanExportError, messageOf } from './errors';
 import { filesOfGraph, type Graph } from './manifest';
+import { isBroken } from './runtimes/broken';
 import { createRuntime, graphsFor, type RuntimeName } from './runtimes/registry';
-import type { Runtime } from './runtimes/runtime';
+import type { Files, NamedGraphs, Runtime } from './runtimes/runtime';
 
 /** A graph with the name that its runtime knows it by. */
 export interface NamedGraph {
@@ -48,10 +49,11 @@ export async function startEngine(name: RuntimeName, downloads: Downloads, signa
   }
 }
 
-async function load(runtime: Runtime, ...[graphs, files, name]: [...Parameters<Runtime['load']>, RuntimeName]): Promise<void> {
+async function load(runtime: Runtime, graphs: NamedGraphs, files: Files, name: RuntimeName): Promise<void> {
   try {
     await runtime.load(graphs, files);
   } catch (error) {
-    throw new GanExportError('runtime', `${name} could not load the graphs: ${messageOf(error)}`, { cause: error });
+    const message = `${name} could not load the graphs: ${messageOf(error)}`;
+    throw new GanExportError(isBroken(error) ? 'broken' : 'runtime', message, { cause: error });
   }
 }

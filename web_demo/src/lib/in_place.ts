@@ -8,62 +8,67 @@ import type {
   OpenOptions,
 } from './api';
 import { loadDirections } from './directions';
-import { Downloads } from './downloads';
 import { drawLatents, makeLatents, sizesOf } from './draw';
-import { type Engine, startEngine } from './engine';
+import type { Engine } from './engine';
+import { Engines } from './engines';
 import { GanExportError } from './errors';
 import { absoluteUrl } from './loading/fetch_verified';
 import type { Manifest } from './manifest';
 import { fetchManifest } from './fetch_manifest';
 import type { Pictures } from './pixels';
 import { Queue } from './queue';
-import { chooseRuntime, type RuntimeName } from './runtimes/registry';
+import { candidates, type RuntimeName } from './runtimes/registry';
 
 /** Fetch a bundle, check its files and make it ready to draw, in the thread of the caller. */
 export async function openInPlace(url: string | URL, options: OpenOptions = {}): Promise<Generator> {
-  const { signal, onProgress } = options;
+  const { signal } = options;
   const absolute = absoluteUrl(url);
   const manifest = await fetchManifest(absolute, signal);
-  const name = chooseRuntime(manifest, options.runtime);
-  const engine = await startEngine(name, new Downloads(manifest, absolute, signal, onProgress), signal);
-  return new LocalGenerator(manifest, absolute, engine);
+  const names = await candidates(manifest, options.runtime);
+  const tried = options.fallback === false ? names.slice(0, 1) : names;
+  const engines = new Engines(manifest, absolute, tried, options);
+  await engines.use(async () => undefined, signal);
+  return new LocalGenerator(manifest, absolute, engines);
 }
 
 class LocalGenerator implements Generator {
   readonly #queue = new Queue();
+  readonly #engines: Engines;
   #directions: Promise<LoadedDirection[]> | null = null;
   #disposed = false;
 
   constructor(
     readonly manifest: Manifest,
     readonly url: URL,
-    readonly engine: Engine,
-  ) {}
+    engines: Engines,
+  ) {
+    this.#engines = engines;
+  }
 
   get runtime(): RuntimeName {
-    return this.engine.name;
+    return this.#engines.runtime;
   }
 
   get runtimeVersion(): string {
-    return this.engine.runtime.version;
+    return this.#engines.version;
   }
 
   latents(options: LatentOptions): Promise<Latents> {
-    return this.#run(() => this.#latents(options), options.signal);
+    return this.#add(() => this.#latents(options), options.signal);
   }
 
   draw(latents: Latents, options: DrawOptions = {}): Promise<Pictures> {
-    return this.#run(() => this.#draw(latents, options), options.signal);
+    return this.#add(() => this.#draw(latents, options), options.signal);
   }
 
   generate(options: GenerateOptions): Promise<Pictures> {
-    return this.#run(async () => this.#draw(await this.#latents(options), options), options.signal);
+    return this.#add(async () => this.#draw(await this.#latents(options), options), options.signal);
   }
 
   grow(latents: Latents, options: DrawOptions = {}): Promise<Pictures[]> {
     const last = options.resolution ?? this.manifest.spec.resolution;
     const sizes = [...sizesOf(this.manifest).filter((size) => size < last), last];
-    return this.#run(() => this.#drawSizes(latents, sizes, options), options.signal);
+    return this.#add(() => this.#drawSizes(latents, sizes, options), options.signal);
   }
 
   async directions(): Promise<readonly LoadedDirection[]> {
@@ -73,26 +78,25 @@ class LocalGenerator implements Generator {
   }
 
   async tensorCount(): Promise<number | null> {
-    return this.engine.runtime.tensorCount();
+    return this.#engines.tensorCount();
   }
 
   dispose(): Promise<void> {
-    return this.#queue.add(async () => {
-      if (!this.#disposed) await this.engine.runtime.dispose();
-      this.#disposed = true;
-    });
+    this.#disposed = true;
+    return this.#queue.add(() => this.#engines.dispose());
   }
 
-  #run<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  #add<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const disposed = this.#disposed; // what was asked for before that is still drawn
     return this.#queue.add(async () => {
       signal?.throwIfAborted();
-      if (this.#disposed) throw new GanExportError('runtime', `${this.manifest.name} was disposed of`);
+      if (disposed) throw new GanExportError('runtime', `${this.manifest.name} was disposed of`);
       return task();
     });
   }
 
   #latents(options: LatentOptions): Promise<Latents> {
-    return makeLatents(this.engine, this.manifest, options);
+    return this.#engines.use((engine) => makeLatents(engine, this.manifest, options), options.signal);
   }
 
   async #draw(latents: Latents, options: DrawOptions): Promise<Pictures> {
@@ -101,6 +105,7 @@ class LocalGenerator implements Generator {
   }
 
   #drawSizes(latents: Latents, sizes: readonly number[], options: DrawOptions): Promise<Pictures[]> {
-    return drawLatents(this.engine, this.manifest, latents, sizes, options);
+    const draw = (engine: Engine) => drawLatents(engine, this.manifest, latents, sizes, options);
+    return this.#engines.use(draw, options.signal);
   }
 }
