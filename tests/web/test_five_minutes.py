@@ -79,7 +79,9 @@ def test_the_path_leads_to_a_picture(reader: Reader, digits_bundle: Path) -> Non
             watched = Watched(browser.new_page())
             watched.page.goto(url)
             watched.page.get_by_text("digits").first.wait_for()
-        (reader.folder / page["file"]).write_text(page["code"], encoding="utf-8")
+        file = reader.folder / page["file"]
+        file.write_text(page["code"], encoding="utf-8")
+        file.with_name("favicon.ico").touch()  # browsers ask for one, and complain
         with reader.preview(embedded["code"]) as url:
             watched = Watched(browser.new_page())
             listen(watched.page)
