@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ganexport.errors import BundleError, OptionError
 from ganexport.latents import label_index, noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
-from ganexport.manifest import MANIFEST_NAME, Graph, Graphs, Manifest, read_manifest
+from ganexport.manifest import MANIFEST_NAME, Graphs, Manifest, read_manifest
 from ganexport.pictures import to_uint8
 from ganexport.runtimes.onnxruntime import OnnxSession
 from ganexport.weights import file_sha256
@@ -67,11 +67,76 @@ class Bundle:
             BundleError: The bundle has no ONNX target, or its graphs are broken.
             RuntimeUnavailableError: onnxruntime is not installed.
         """
-        values = self._inputs(list(seeds), label, psi, cutoff) | self._noise(list(seeds), noise)
-        values |= self._further_inputs(len(values["z"]), inputs or {})
-        for session in self._sessions:
+        numbers = list(seeds)
+        drawn = self.latents(numbers, label, psi, cutoff=cutoff)
+        return self.draw(drawn, None if self.manifest.spec.has_w_space else label, noise, numbers, inputs=inputs)
+
+    def latents(
+        self,
+        seeds: Sequence[int],
+        label: Label | Sequence[Label] | None = None,
+        psi: float | None = None,
+        *,
+        cutoff: int | None = None,
+    ) -> NDArray[np.float32]:
+        """The latents that seeds stand for, to draw as they are or after a turn in `ganexport.latents`.
+
+        Args:
+            seeds: As for `generate`.
+            label: As for `generate`.
+            psi: As for `generate`.
+            cutoff: As for `generate`.
+
+        Returns:
+            ws [N, num_ws, w_dim], or z [N, z_dim] for a family without a w space.
+
+        Raises:
+            OptionError: An argument has no meaning for this generator.
+            BundleError: The bundle has no ONNX target, or its graphs are broken.
+            RuntimeUnavailableError: onnxruntime is not installed.
+        """
+        values = self._inputs(list(seeds), label, psi, cutoff)
+        return np.asarray(values["z"] if self._mapping is None else self._mapping.run(values)["ws"])
+
+    def draw(
+        self,
+        latents: NDArray[np.float32],
+        label: Label | Sequence[Label] | None = None,
+        noise: Noise | None = None,
+        seeds: Sequence[int] | None = None,
+        *,
+        inputs: Mapping[str, ArrayLike] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Draw one picture for each of these latents.
+
+        Args:
+            latents: As `latents` gives them.
+            label: As for `generate`; in w it is part of the latents, and left out.
+            noise: As for `generate`.
+            seeds: One for each picture, from which `random` noise is drawn.
+            inputs: As for `generate`.
+
+        Returns:
+            Pictures, uint8 [N, H, W, C].
+
+        Raises:
+            OptionError: An argument has no meaning for this generator.
+            BundleError: The bundle has no ONNX target, or its graphs are broken.
+            RuntimeUnavailableError: onnxruntime is not installed.
+        """
+        spec, count = self.manifest.spec, len(latents)
+        name, shape = ("ws", (spec.num_ws, spec.w_dim)) if spec.has_w_space else ("z", (spec.z_dim,))
+        if latents.shape[1:] != shape:
+            raise OptionError(f"latents must be {name} {['N', *shape]}, found {list(latents.shape)}")
+        values = {name: _batch("latent", name, latents, count, shape)}
+        if not spec.has_w_space and (labels := self.labels_of(label, count)) is not None:
+            values["c"] = one_hot(labels, spec.c_dim)
+        elif spec.has_w_space and label is not None:
+            raise OptionError(f"ws have their class in them, so class {label!r} has no meaning here")
+        values |= self._noise(count, seeds, noise) | self._further_inputs(count, inputs or {})
+        for session in self._synthesis:
             values |= session.run(values)
-        low, high = self.manifest.spec.image_range
+        low, high = spec.image_range
         return to_uint8(values["image"], (low, high))
 
     def labels_of(self, label: Label | Sequence[Label] | None, count: int) -> list[int] | None:
@@ -105,13 +170,13 @@ class Bundle:
             raise OptionError(f"a {spec.architecture} generator has no w space, so psi and cutoff mean nothing")
         return values
 
-    def _noise(self, seeds: list[int], noise: Noise | None) -> dict[str, NDArray[np.float32]]:
+    def _noise(self, count: int, seeds: Sequence[int] | None, noise: Noise | None) -> dict[str, NDArray[np.float32]]:
         spec, made_for = self.manifest.spec, self.manifest.defaults.noise_mode
         shapes = self._graphs.noise_shapes
         if isinstance(noise, Mapping):
             if noise.keys() != shapes.keys():
                 raise OptionError(f"noise by name must be {', '.join(shapes) or 'none'}; found {', '.join(noise)}")
-            return {name: _batch("noise", name, noise[name], len(seeds), shape) for name, shape in shapes.items()}
+            return {name: _batch("noise", name, noise[name], count, shape) for name, shape in shapes.items()}
         mode = noise or made_for
         choices = {"const": ("const", "none"), "none": ("none",)}.get(made_for, ("random", "none"))
         if mode not in choices:
@@ -120,9 +185,11 @@ class Bundle:
             how = "without noise" if made_for == "none" else f"for noise {' or '.join(choices)}"
             raise OptionError(f"this bundle was made {how}, so {mode} has no meaning; convert it with --noise {mode}")
         if mode == "random":
+            if seeds is None or len(seeds) != count:
+                raise OptionError(f"random noise is drawn from seeds: {count} are needed, found {len(seeds or ())}")
             return noise_from_seeds(seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
-        quiet = {name: np.zeros((len(seeds), *shape), np.float32) for name, shape in shapes.items()}
-        return {**quiet, "noise_scale": np.full(len(seeds), 1.0 if mode == "const" else 0.0, np.float32)}
+        quiet = {name: np.zeros((count, *shape), np.float32) for name, shape in shapes.items()}
+        return {**quiet, "noise_scale": np.full(count, 1.0 if mode == "const" else 0.0, np.float32)}
 
     def _further_inputs(self, count: int, given: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float32]]:
         defaults = self.manifest.defaults.inputs
@@ -145,9 +212,13 @@ class Bundle:
         return graphs
 
     @cached_property
-    def _sessions(self) -> list[OnnxSession]:
-        chain: list[Graph | None] = [self._graphs.mapping, *self._graphs.synthesis]
-        return [OnnxSession(self.path / graph.file, graph) for graph in chain if graph is not None]
+    def _mapping(self) -> OnnxSession | None:
+        graph = self._graphs.mapping
+        return None if graph is None else OnnxSession(self.path / graph.file, graph)
+
+    @cached_property
+    def _synthesis(self) -> list[OnnxSession]:
+        return [OnnxSession(self.path / graph.file, graph) for graph in self._graphs.synthesis]
 
 
 def _batch(kind: str, name: str, value: ArrayLike, count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from ganexport.convert import ConvertOptions
 from ganexport.errors import BundleError, OptionError, ParityError, RuntimeUnavailableError
 from ganexport.exporters import EXPORTERS, ExportOptions
 from ganexport.generator import Generator, load
+from ganexport.latents import mix_styles, z_from_seeds
 from ganexport.manifest import MANIFEST_NAME, read_manifest
 from ganexport.runtimes import RUNTIMES
 from ganexport.verify import verify
@@ -203,6 +204,33 @@ def test_what_is_no_bundle(path: str, tmp_path: Path) -> None:
         open_bundle(tmp_path / path)
     with pytest.raises(BundleError):
         open_bundle(str(tmp_path / path))
+
+
+def test_latents_are_drawn_as_they_come(tiny: Bundle) -> None:
+    ws = tiny.latents([3, 4], [0, 2], 0.5, cutoff=2)
+    assert ws.shape == (2, 6, 7)
+    assert ws.dtype == np.float32
+    assert_same(tiny.draw(ws), tiny.generate([3, 4], [0, 2], 0.5, cutoff=2))
+    mixed = mix_styles(ws[:1], ws[1:], (0, 6))
+    assert_same(tiny.draw(mixed), tiny.draw(ws[1:]))
+    assert tiny.draw(ws[:0]).shape == (0, 16, 16, 3)
+
+
+def test_latents_that_cannot_be_drawn(tiny: Bundle, dcgan_bundle: Path) -> None:
+    dcgan = open_bundle(dcgan_bundle)
+    ws = tiny.latents([1], 0)
+    for wrong in (ws[0], ws[:, :5], dcgan.latents([1])):
+        with pytest.raises(OptionError, match=r"latents must be ws \['N', 6, 7\], found"):
+            tiny.draw(wrong)
+    with pytest.raises(OptionError, match="latent ws holds values that are not finite"):
+        tiny.draw(ws * np.nan)
+    with pytest.raises(OptionError, match="ws have their class in them, so class 1 has no meaning here"):
+        tiny.draw(ws, 1)
+    with pytest.raises(OptionError, match="must be z"):
+        dcgan.draw(ws)
+    z = dcgan.latents([1, 2])
+    np.testing.assert_array_equal(z, z_from_seeds([1, 2], 10))
+    assert_same(dcgan.draw(z), dcgan.generate([1, 2]))
 
 
 # ----------------------------------------------------------------------------------------------------------- files
