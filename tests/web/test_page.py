@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from watched import Watched
 
 pytestmark = pytest.mark.web
 
-PICTURES = 16
+PICTURES = 24
 FAST = "#runtime=tfjs-wasm"  # starts sooner than the default
+LEVELS_OF_ONE = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
 
 
 def wait_until_drawn(page: Page) -> None:
     expect(page.locator("#status")).to_have_attribute("data-state", "done", timeout=60_000)
-    expect(page.locator("#grid")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#panel")).to_have_attribute("aria-busy", "false")
 
 
 def pictures(page: Page) -> list[str]:
@@ -89,7 +94,7 @@ def test_a_link_shows_the_same_pictures(open_site: Callable[..., Watched]) -> No
     page = open_site(FAST).page
     wait_until_drawn(page)
     before = pictures(page)
-    page.locator("select[name=label]").select_option("3")
+    page.get_by_role("radio", name="3", exact=True).check()
     page.locator("input[name=seed]").fill("12345")
     expect(page.locator("#grid button").first).to_have_attribute("aria-label", "Seed 12345, class 3")
     wait_until_drawn(page)
@@ -110,34 +115,55 @@ def test_psi_zero_draws_one_picture(open_site: Callable[..., Watched]) -> None:
 def test_everything_works_by_keyboard(open_site: Callable[..., Watched]) -> None:
     page = open_site(FAST + "&seed=5&label=3").page
     wait_until_drawn(page)
+    tab = page.get_by_role("tab", name="Pictures")
+    tab.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Home")
+    expect(tab).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("#grid button").first).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    dialog = page.get_by_role("dialog", name="Seed 6, class 3")
-    expect(dialog).to_be_visible()
-    with page.expect_download() as download:
-        dialog.get_by_role("button", name="Save PNG").press("Enter")
-    assert download.value.suggested_filename == "seed-6.png"
+    dialog = page.locator("#picture")
+    expect(page.get_by_role("dialog", name="Seed 6, class 3")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("dialog", name="Seed 7, class 3")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
     expect(page.locator("#grid button").nth(1)).to_be_focused()
 
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Start from here").press("Enter")
-    expect(page.get_by_label("First seed")).to_have_value("6")
-    page.get_by_role("button", name="Fresh pictures").press("Enter")
-    expect(page.get_by_label("First seed")).not_to_have_value("6")
+    expect(page.get_by_label("Seed", exact=True)).to_have_value("6")
+    page.get_by_role("button", name="Roll the dice").press("Enter")
+    expect(page.get_by_label("Seed", exact=True)).not_to_have_value("6")
 
 
-def test_every_control_has_a_name(open_site: Callable[..., Watched]) -> None:
-    page = open_site(FAST).page
+def test_a_saved_picture_says_what_it_is(open_site: Callable[..., Watched], tmp_path: Path) -> None:
+    page = open_site(FAST + "&seed=5&label=3&psi=0.5&noise=none").page
     wait_until_drawn(page)
-    names = page.eval_on_selector_all(
-        "input, select, button",
-        "all => all.map((e) => e.getAttribute('aria-label') ?? e.labels[0]?.innerText ?? e.innerText)",
-    )
-    assert all(name.strip() for name in names)
+    page.locator("#grid button").nth(1).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save PNG").click()
+    assert download.value.suggested_filename == "digits-seed-6-class-3.png"
+    download.value.save_as(tmp_path / "saved.png")
+    with Image.open(tmp_path / "saved.png") as image:
+        image.load()
+        texts = {name: str(text) for name, text in image.info.items()}
+        shown = page.eval_on_selector("#grid button:nth-child(2) canvas", LEVELS_OF_ONE)
+        assert np.array_equal(np.asarray(image.convert("RGBA")).ravel(), shown)
+    assert texts["Title"] == "digits: Seed 6, class 3"
+    assert texts["Software"] == "ganexport"
+    record = json.loads(texts["ganexport"])
+    wanted = {"model": "digits", "seed": 6, "label": 3, "psi": 0.5, "cutoff": None, "noise": "none"}
+    assert {name: record[name] for name in wanted} == wanted
+    assert record["link"] == texts["Source"]
+
+    again = open_site("#" + record["link"].split("#")[1]).page
+    wait_until_drawn(again)
+    assert np.array_equal(again.eval_on_selector("#grid button:first-child canvas", LEVELS_OF_ONE), shown)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
@@ -166,7 +192,7 @@ def test_a_missing_file_is_said(open_site: Callable[..., Watched]) -> None:
     expect(page.locator("#status")).to_contain_text("synthesis/model.json: the server answered 404")
     # And what failed once works when it is tried again.
     page.unroute("**/synthesis/model.json")
-    page.get_by_role("button", name="Fresh pictures").click()
+    page.get_by_role("button", name="Try again").click()
     wait_until_drawn(page)
 
 

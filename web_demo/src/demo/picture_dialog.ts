@@ -1,42 +1,123 @@
-import { byId } from './dom';
-import { type Drawn, paint, titleOf } from './grid';
+import { button, byId } from './dom';
+import { download } from './download';
+import { pictureFile, pictureFileName } from './picture_file';
+import type { Shown, Studio } from './studio';
+import { paint } from './tile';
 
-/** One picture, large, with what it takes to draw it again. */
+/** What the page does for the dialog. */
+export interface DialogHost {
+  /** The tools that take this picture: what to write on the button, and what happens then. */
+  collectors(shown: Shown): readonly { readonly title: string; readonly take: () => void }[];
+  /** The address that shows this picture. */
+  linkTo(shown: Shown): string;
+  /** Go on from the seed of this picture. */
+  startFrom(seed: number): void;
+}
+
+/** One picture, large, with what it takes to draw it again. The arrow keys go to those beside it. */
 export class PictureDialog {
   readonly #dialog = byId('picture', HTMLDialogElement);
   readonly #canvas = byId('picture-canvas', HTMLCanvasElement);
   readonly #title = byId('picture-title', HTMLHeadingElement);
   readonly #details = byId('picture-details', HTMLParagraphElement);
-  #shown: Drawn | null = null;
+  readonly #said = byId('picture-said', HTMLParagraphElement);
+  readonly #start = byId('picture-start', HTMLButtonElement);
+  readonly #collect = byId('picture-collect', HTMLDivElement);
+  readonly #host: DialogHost;
+  #shown: Shown | null = null;
+  #among: readonly Shown[] = [];
+  #studio: Studio | null = null;
 
-  /** @param onStart called with the seed from which the visitor wants to go on */
-  constructor(onStart: (seed: number) => void) {
-    byId('picture-save', HTMLButtonElement).addEventListener('click', () => this.#save());
-    this.#dialog.addEventListener('click', (event) => {
-      if (event.target === this.#dialog) this.#dialog.close('close'); // beside the picture
+  constructor(host: DialogHost) {
+    this.#host = host;
+    const on = (id: string, act: () => void) => byId(id, HTMLButtonElement).addEventListener('click', act);
+    on('picture-save', () => void this.#save());
+    on('picture-link', () => void this.#copyLink());
+    on('picture-previous', () => this.#step(-1));
+    on('picture-next', () => this.#step(1));
+    on('picture-start', () => {
+      const seed = this.#shown?.seed ?? null;
+      this.#dialog.close();
+      if (seed !== null) this.#host.startFrom(seed);
     });
-    this.#dialog.addEventListener('close', () => {
-      if (this.#dialog.returnValue === 'start' && this.#shown) onStart(this.#shown.seed);
+    this.#dialog.addEventListener('keydown', ({ key }) => {
+      if (key === 'ArrowLeft' || key === 'ArrowRight') this.#step(key === 'ArrowLeft' ? -1 : 1);
+    });
+    this.#dialog.addEventListener('click', (event) => {
+      if (event.target === this.#dialog) this.#dialog.close(); // beside the picture
     });
   }
 
-  open(drawn: Drawn, details: string): void {
-    this.#shown = drawn;
-    paint(this.#canvas, drawn);
-    this.#title.textContent = titleOf(drawn);
-    this.#details.textContent = details;
-    this.#dialog.returnValue = '';
+  /** @param among the pictures that the arrows go through */
+  open(shown: Shown, among: readonly Shown[], studio: Studio): void {
+    this.#among = among;
+    this.#studio = studio;
+    this.#show(shown);
     this.#dialog.showModal();
   }
 
-  #save(): void {
-    this.#canvas.toBlob((blob) => {
-      if (!blob || !this.#shown) return;
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = `seed-${this.#shown.seed}.png`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    }, 'image/png');
+  #show(shown: Shown): void {
+    const studio = this.#studio!;
+    this.#shown = shown;
+    paint(this.#canvas, shown);
+    this.#title.textContent = shown.title;
+    this.#details.textContent = settingsInWords(shown, studio);
+    this.#said.textContent = '';
+    this.#start.hidden = shown.seed === null;
+    const buttons = this.#host.collectors(shown).map(({ title, take }) => {
+      return button(title, () => {
+        this.#dialog.close();
+        take();
+      });
+    });
+    this.#collect.replaceChildren(...buttons);
+    const alone = this.#among.length < 2;
+    for (const id of ['picture-previous', 'picture-next']) byId(id, HTMLButtonElement).hidden = alone;
   }
+
+  #step(by: number): void {
+    const at = this.#among.findIndex((other) => other === this.#shown);
+    const next = this.#among[(at + by + this.#among.length) % this.#among.length];
+    if (at >= 0 && next) this.#show(next);
+  }
+
+  async #save(): Promise<void> {
+    const shown = this.#shown;
+    const studio = this.#studio;
+    if (!shown || !studio) return;
+    try {
+      download(await pictureFile(shown, studio, this.#host.linkTo(shown)), pictureFileName(shown, studio.manifest.name));
+    } catch (error) {
+      studio.fail(error);
+    }
+  }
+
+  async #copyLink(): Promise<void> {
+    if (!this.#shown) return;
+    this.#said.textContent = await copyText(this.#host.linkTo(this.#shown));
+  }
+}
+
+/** Copy a link; returns what to say about it. */
+export async function copyText(text: string): Promise<string> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return 'Link copied';
+  } catch {
+    return text; // to be copied by hand
+  }
+}
+
+function settingsInWords({ details }: Shown, { manifest, settings }: Studio): string {
+  const { psi, cutoff, noise } = settings;
+  const truncated = manifest.spec.num_ws > 0;
+  const words = [
+    details ?? '',
+    manifest.name,
+    truncated ? `psi ${psi}` : '',
+    truncated && cutoff !== null ? `cutoff ${cutoff}` : '',
+    noise === manifest.defaults.noise_mode ? '' : `noise ${noise}`,
+    `${manifest.spec.resolution} × ${manifest.spec.resolution}`,
+  ];
+  return words.filter(Boolean).join(' · ');
 }

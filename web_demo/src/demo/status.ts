@@ -1,32 +1,66 @@
-import type { Progress } from '../lib';
+import type { Progress } from '../lib/api';
 import { byId } from './dom';
+
+type Phase = 'busy' | 'done' | 'failed';
 
 /** The line below the pictures: what is going on, for eyes and for screen readers. */
 export class Status {
   readonly #text = byId('status', HTMLParagraphElement);
+  readonly #bytes = byId('bytes', HTMLSpanElement);
   readonly #bar = byId('progress', HTMLProgressElement);
+  readonly #retry = byId('retry', HTMLButtonElement);
+  #loadingSince = 0;
+
+  /** Called when the visitor wants to try again what failed. */
+  onRetry: () => void = () => undefined;
+
+  constructor() {
+    this.#retry.addEventListener('click', () => this.onRetry());
+  }
 
   say(text: string): void {
     this.#show(text, 'done');
+  }
+
+  busy(text: string): void {
+    this.#show(text, 'busy');
   }
 
   fail(text: string): void {
     this.#show(text, 'failed');
   }
 
-  /** Bytes of the model that have come. The words do not count along: a screen reader would read each of them. */
-  load({ loaded, total }: Progress): void {
-    const text = `Loading ${(total / 1e6).toFixed(1)} MB`;
-    if (this.#text.textContent !== text) this.#show(text, 'loading');
-    this.#bar.max = total;
-    this.#bar.value = loaded;
-    this.#bar.hidden = loaded === total;
-    if (loaded === total) this.#show('Starting the runtime', 'loading');
+  /** What was drawn is all there: say so unless something else was said. */
+  settle(text: string): void {
+    if (this.#text.dataset['state'] === 'busy') this.say(text);
   }
 
-  #show(text: string, state: 'loading' | 'done' | 'failed'): void {
-    this.#text.textContent = text;
-    this.#text.dataset['state'] = state;
-    this.#bar.hidden ||= state !== 'loading';
+  /** Bytes of the model that have come. The words do not count along: a screen reader would read each of them. */
+  load({ loaded, total }: Progress): void {
+    const text = loaded < total ? `Loading ${megabytes(total)}` : 'Starting the runtime';
+    if (this.#text.textContent !== text) {
+      if (this.#text.dataset['state'] !== 'busy' || this.#loadingSince === 0) this.#loadingSince = performance.now();
+      this.#show(text, 'busy');
+    }
+    const seconds = (performance.now() - this.#loadingSince) / 1000;
+    const rate = seconds > 0.5 ? `, ${megabytes(loaded / seconds)} a second` : '';
+    this.#bytes.textContent = loaded < total ? `${megabytes(loaded)}${rate}` : '';
+    this.#bar.max = total;
+    this.#bar.value = loaded;
+    this.#bar.hidden = false;
   }
+
+  #show(text: string, phase: Phase): void {
+    this.#text.textContent = text;
+    this.#text.dataset['state'] = phase;
+    this.#retry.hidden = phase !== 'failed';
+    this.#bytes.textContent = '';
+    this.#bar.hidden = true;
+    if (phase !== 'busy') this.#loadingSince = 0;
+  }
+}
+
+/** Bytes as people read them. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -1,0 +1,48 @@
+import { toImageData } from '../lib';
+import { make } from './dom';
+import type { Shown } from './studio';
+
+/** Pictures with fewer pixels than this are enlarged as squares, not smoothed. */
+const SMOOTH_FROM = 128;
+
+/** A picture on the page: a button that keeps its place and size while it is empty. */
+export class Tile {
+  readonly element: HTMLButtonElement;
+  readonly #canvas = make('canvas');
+  readonly #caption = make('span', { class: 'caption' });
+  #shown: Shown | null = null;
+
+  /** @param onChoose called with what is shown when it is clicked, or Enter is pressed on it */
+  constructor(onChoose: (shown: Shown) => void) {
+    this.element = make('button', { type: 'button', class: 'tile', disabled: true }, this.#canvas, this.#caption);
+    this.element.addEventListener('click', () => this.#shown && onChoose(this.#shown));
+  }
+
+  get shown(): Shown | null {
+    return this.#shown;
+  }
+
+  /** @param caption what stands on it; its title when left out */
+  show(shown: Shown, caption = shown.title): void {
+    this.#shown = shown;
+    paint(this.#canvas, shown);
+    this.#caption.textContent = caption;
+    this.element.setAttribute('aria-label', shown.title);
+    this.element.disabled = false;
+  }
+
+  clear(): void {
+    this.#shown = null;
+    this.element.disabled = true;
+    this.element.removeAttribute('aria-label');
+    this.#caption.textContent = '';
+  }
+}
+
+/** Draw a picture into a canvas. */
+export function paint(canvas: HTMLCanvasElement, { pictures, index }: Pick<Shown, 'pictures' | 'index'>): void {
+  canvas.width = pictures.width;
+  canvas.height = pictures.height;
+  canvas.classList.toggle('pixelated', pictures.width < SMOOTH_FROM);
+  canvas.getContext('2d')?.putImageData(toImageData(pictures, index), 0, 0);
+}
