@@ -11,7 +11,7 @@ export class LoadedModel {
   }
 
   /** The model of this address on this runtime; another one that was here is given back. */
-  async generator(url: string, runtime: string | undefined): Promise<Generator> {
-    return (await this.#slot.open(url, runtime)) as unknown as Generator;
+  generator(url: string, runtime: string | undefined): Promise<Generator> {
+    return this.#slot.open(url, runtime);
   }
 }
