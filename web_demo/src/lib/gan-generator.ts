@@ -1,7 +1,9 @@
 /** The library, and `<gan-generator>`, which an import registers. */
 import { GanGeneratorElement } from './element';
 
-if (!customElements.get('gan-generator')) customElements.define('gan-generator', GanGeneratorElement);
+if (globalThis.customElements && !customElements.get('gan-generator')) {
+  customElements.define('gan-generator', GanGeneratorElement);
+}
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -10,4 +12,7 @@ declare global {
 }
 
 export * from './index';
-export { type GenerateDetail, GanGeneratorElement } from './element';
+export { type GenerateChanges, GanGeneratorElement } from './element';
+export type { Attributes, Settings } from './element/attributes';
+export type { FrameDetail, GanGeneratorEventMap, GenerateDetail, PreviewDetail } from './element/events';
+export type { PlayOptions } from './element/walk';
