@@ -388,9 +388,9 @@ def test_generator_onnx_that_leaves_something_out_fails(
     elif what == "noise":
         real_synthesis = onnx_exporter.synthesis
 
-        def synthesis(ops: Any, w: Any, spec: Any, inputs: dict[str, Any]) -> Any:
+        def synthesis(ops: Any, w: Any, spec: Any, inputs: dict[str, Any], until: int | None = None) -> Any:
             whole = inputs["ws"].name != "ws"
-            return real_synthesis(ops, w, spec, {"ws": inputs["ws"]} if whole else inputs)
+            return real_synthesis(ops, w, spec, {"ws": inputs["ws"]} if whole else inputs, until)
 
         monkeypatch.setattr(onnx_exporter, "synthesis", synthesis)
     else:
