@@ -11,12 +11,12 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ganexport.errors import BundleError, OptionError
-from ganexport.latents import label_index, noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
+from ganexport.errors import BundleError, CheckpointError, OptionError
+from ganexport.latents import Move, label_index, noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
 from ganexport.manifest import MANIFEST_NAME, Graphs, Manifest, read_manifest
 from ganexport.pictures import to_uint8
 from ganexport.runtimes.onnxruntime import OnnxSession
-from ganexport.weights import file_sha256
+from ganexport.weights import check_cover, file_sha256, read_tensors
 
 __all__ = ["Bundle", "check_files", "open_bundle"]
 
@@ -138,6 +138,38 @@ class Bundle:
             values |= session.run(values)
         low, high = spec.image_range
         return to_uint8(values["image"], (low, high))
+
+    @cached_property
+    def directions(self) -> dict[str, NDArray[np.float32]]:
+        """Vectors of the manifest's directions by name: [w_dim] or [z_dim], an amount of 1 each.
+
+        Raises:
+            BundleError: Their file does not hold exactly these.
+        """
+        found = self.manifest.directions
+        if found is None:
+            return {}
+        spec = self.manifest.spec
+        shapes = {one.name: (spec.w_dim if one.space == "w" else spec.z_dim,) for one in found.items}
+        try:
+            tensors, _ = read_tensors(self.path / found.file)
+            check_cover(tensors, shapes)
+        except CheckpointError as error:
+            raise BundleError(f"the directions of {self.path} cannot be read: {error}") from None
+        return {name: np.asarray(tensors[name], np.float32) for name in shapes}
+
+    def moves(self, amounts: Mapping[str, float | Sequence[float]]) -> list[Move]:
+        """Directions by name, each with an amount for all pictures or one each, as `move_along` takes them.
+
+        Raises:
+            OptionError: The bundle has no such direction.
+            BundleError: The vectors cannot be read.
+        """
+        items = self.manifest.directions.items if self.manifest.directions else ()
+        layers = {one.name: one.layers for one in items}
+        if unknown := [name for name in amounts if name not in layers]:
+            raise OptionError(f"no direction {unknown[0]!r}; this bundle has: {', '.join(layers) or 'none'}")
+        return [Move(self.directions[name], amount, layers[name]) for name, amount in amounts.items()]
 
     def labels_of(self, label: Label | Sequence[Label] | None, count: int) -> list[int] | None:
         """Class index of each of `count` pictures; None for a generator without classes."""

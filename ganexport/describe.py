@@ -8,7 +8,7 @@ from typing import Any
 
 from ganexport.errors import CheckpointError, GanExportError
 from ganexport.importers import NO_OPTIONS, ImportOptions
-from ganexport.manifest import MANIFEST_NAME, read_manifest
+from ganexport.manifest import MANIFEST_NAME, Direction, read_manifest
 from ganexport.source import graph_importer, open_source
 
 __all__ = ["describe"]
@@ -51,10 +51,15 @@ def _bundle(path: Path) -> dict[str, Any]:
         **_spec(manifest.spec.model_dump(mode="json")),
         "labels": manifest.labels and list(manifest.labels),
         "targets": sorted(manifest.targets),
+        **({"directions": [_direction(one) for one in found.items]} if (found := manifest.directions) else {}),
         "bytes": sum(entry.bytes for entry in manifest.files.values()),
         "parity": {status: statuses.count(status) for status in sorted(set(statuses))},
         "provenance": manifest.provenance.model_dump(mode="json"),
     }
+
+
+def _direction(one: Direction) -> str:
+    return one.name if one.title is None else f"{one.name}: {one.title}"
 
 
 def _checkpoint(path: Path, options: ImportOptions) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
-from ganexport.manifest import ParityResult
+from ganexport.manifest import Direction, ParityResult
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "with_directions"]
+
+HEADING = "## Directions"
 
 
 def model_card(name: str, generator: Generator | GraphModel, parity: Sequence[ParityResult]) -> str:
@@ -53,6 +56,29 @@ A web page:
 <gan-generator src="ganexport.json" seed="1"{' label="0"' if spec.c_dim else ""}></gan-generator>
 ```
 """
+
+
+def with_directions(card: str, directions: Sequence[Direction]) -> str:
+    """A model card with its section on directions made anew, or left out where there are none."""
+    before, found, section = card.partition(f"\n{HEADING}\n")
+    if found:
+        _, heading, rest = section.partition("\n## ")
+        card = before + heading + rest
+    if not directions:
+        return card
+    rows = ["| direction | means | method | layers | pictures |", "|---|---|---|---|---|"]
+    for one in directions:
+        layers = "all of z" if one.layers is None else f"{one.layers[0]}–{one.layers[1] - 1}"
+        picture = "" if one.preview is None else f"![pictures along {one.name}]({one.preview})"
+        rows.append(f"| `{one.name}` | {_cell(one.title or '')} | {one.method} | {layers} | {picture} |")
+    text = "\n".join([f"\n{HEADING}\n", "An amount of 1 is one standard deviation of the latents.\n", *rows, ""])
+    at = card.find("\n## Use\n")
+    return card + text if at < 0 else card[:at] + text + card[at:]
+
+
+def _cell(text: str) -> str:
+    """Text of other people in a cell of a table: one line, and nothing that a renderer would obey."""
+    return re.sub(r"([\\`*_{}\[\]<>()#!|&~])", r"\\\1", "".join(c if c.isprintable() else "?" for c in text))
 
 
 def _signature(generator: Generator | GraphModel) -> str:

@@ -14,7 +14,7 @@ from ganexport.errors import OptionError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["grid", "grid_shape", "save_png", "save_webp", "to_uint8"]
+__all__ = ["grid", "grid_shape", "save_png", "save_webp", "smaller", "to_uint8"]
 
 Pixels = NDArray[np.uint8]
 
@@ -69,9 +69,19 @@ def save_png(picture: Pixels, path: Path, text: dict[str, str], *, force: bool =
         _image(picture).save(temporary, format="png", pnginfo=info)
 
 
-def save_webp(picture: Pixels, path: Path) -> None:
-    """Write one picture [H, W, C] as lossless WebP."""
-    _image(picture).save(path, format="webp", lossless=True)
+def save_webp(picture: Pixels, path: Path, *, lossless: bool = True) -> None:
+    """Write one picture [H, W, C] as WebP."""
+    _image(picture).save(path, format="webp", lossless=lossless)
+
+
+def smaller(pictures: Pixels, size: int) -> Pixels:
+    """Square pictures [N, H, W, C] no larger than `size`: [N, size, size, C], or as they are."""
+    from PIL import Image
+
+    if pictures.shape[1] <= size:
+        return pictures
+    resized = [np.asarray(_image(one).resize((size, size), Image.Resampling.BOX)) for one in pictures]
+    return np.stack(resized).reshape(len(pictures), size, size, -1)
 
 
 def _image(picture: Pixels) -> Image:

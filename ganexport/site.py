@@ -139,6 +139,8 @@ def _for_pages(manifest: Manifest) -> Manifest:
     wanted = {manifest.goldens.file, manifest.preview, MODEL_CARD}
     for graphs in targets.values():
         wanted.update(_files(graphs))
+    if manifest.directions is not None:
+        wanted |= {manifest.directions.file, *(one.preview for one in manifest.directions.items)}
     files = {path: entry for path, entry in manifest.files.items() if path in wanted}
     return manifest.model_copy(update={"targets": targets, "files": files})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -18,11 +18,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.table import Table
 from rich.text import Text
 
 from ganexport.progress import Progress
 
-__all__ = ["console", "errors", "plain", "progress", "say_error"]
+__all__ = ["console", "errors", "plain", "progress", "say_error", "table"]
 
 console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
 
@@ -39,6 +40,16 @@ def plain(text: str) -> str:
 def say_error(text: str) -> None:
     """One line on stderr."""
     errors.print(f"[red]error:[/] {plain(text)}", soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table of plain texts, without lines."""
+    shown = Table(box=None, header_style="bold")
+    for column in columns:
+        shown.add_column(column)
+    for row in rows:
+        shown.add_row(*map(plain, row))
+    return shown
 
 
 @contextmanager
