@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Route
 from safetensors.numpy import load_file
-from watched import Watched
+from watched import Watched, forget_weights
 
 from ganexport.manifest import GoldenCase, read_manifest
 
@@ -195,6 +195,7 @@ def test_a_mistake_is_said_and_poisons_nothing(blank: Watched, attributes: dict[
 
 
 def test_an_altered_file_is_refused(blank: Watched, site_folder: Path) -> None:
+    forget_weights(blank.page)
     one_file = "**/tfjs/mapping/*.bin"  # of two at once, one would still be on its way when the route is taken back
     blank.page.route(one_file, _flip_first_byte)
     make(blank.page, label=3, runtime="tfjs-cpu")

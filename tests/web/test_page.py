@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from watched import Watched
+from watched import Watched, forget_weights
 
 pytestmark = pytest.mark.web
 
@@ -186,6 +186,7 @@ def test_a_seed_that_is_none_changes_nothing(open_site: Callable[..., Watched]) 
 def test_a_missing_file_is_said(open_site: Callable[..., Watched]) -> None:
     page = open_site("#runtime=tfjs-cpu").page
     wait_until_drawn(page)
+    forget_weights(page)
     page.route("**/synthesis/model.json", lambda route: route.fulfill(status=404))
     page.locator("select[name=runtime]").select_option("tfjs-wasm")
     expect(page.locator("#status")).to_have_attribute("data-state", "failed")

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import ConsoleMessage, Page, Request
 
+LIBRARY = "/sub/site/lib/index.js"
+
+
+def forget_weights(page: Page) -> None:
+    """Let the next load fetch weights that this browser has kept."""
+    page.evaluate(f"import('{LIBRARY}').then(({{ clearCache }}) => clearCache())")
+
 
 @dataclass
 class Watched:

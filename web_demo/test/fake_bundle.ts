@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 
-import { sha256 } from '../src/lib/loading/fetch_verified';
+import { sha256 } from '../src/lib/loading';
 import type { Graph, Graphs, Manifest } from '../src/lib/manifest';
 import type { Runtime } from '../src/lib/runtimes/runtime';
 import { writeSafetensors } from '../src/lib/safetensors';

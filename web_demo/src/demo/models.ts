@@ -1,5 +1,5 @@
 import { fetchManifest } from '../lib';
-import { absoluteUrl, fetchData } from '../lib/loading/fetch_verified';
+import { absoluteUrl, fetchData } from '../lib/loading';
 import { filesOfGraph, type Manifest } from '../lib/manifest';
 
 /** A bundle of this site. */

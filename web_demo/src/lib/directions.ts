@@ -1,6 +1,6 @@
 import type { LoadedDirection } from './api';
 import { GanExportError } from './errors';
-import { fetchVerified } from './loading/fetch_verified';
+import { fetchVerified } from './loading';
 import { fileOf, type Manifest } from './manifest';
 import { readSafetensors } from './safetensors';
 

@@ -1,5 +1,5 @@
 import type { Progress } from './api';
-import { fetchVerified } from './loading/fetch_verified';
+import { fetchVerified } from './loading';
 import { fileOf, type Manifest } from './manifest';
 import type { Files } from './runtimes/runtime';
 

@@ -1,4 +1,4 @@
-import { absoluteUrl, fetchData } from './loading/fetch_verified';
+import { absoluteUrl, fetchData } from './loading';
 import { type Manifest, parseManifest } from './manifest';
 
 /** Read the manifest of a bundle. */

@@ -1,6 +1,6 @@
 import type { Generator, OpenOptions } from './api';
 import { openInPlace } from './in_place';
-import { absoluteUrl } from './loading/fetch_verified';
+import { absoluteUrl } from './loading';
 
 export { fetchManifest } from './fetch_manifest';
 

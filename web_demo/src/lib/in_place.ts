@@ -12,7 +12,7 @@ import { drawLatents, makeLatents, sizesOf } from './draw';
 import type { Engine } from './engine';
 import { Engines } from './engines';
 import { GanExportError } from './errors';
-import { absoluteUrl } from './loading/fetch_verified';
+import { absoluteUrl } from './loading';
 import type { Manifest } from './manifest';
 import { fetchManifest } from './fetch_manifest';
 import type { Pictures } from './pixels';

@@ -3,6 +3,7 @@ export type * from './api';
 export { GanExportError, type ErrorCode } from './errors';
 export { fetchManifest, openBundle } from './generator';
 export { labelIndex } from './latents';
+export { CACHE_BUDGET_BYTES, cacheSize, clearCache } from './loading';
 export type { Manifest } from './manifest';
 export { type Pictures, toImageData } from './pixels';
 export { RandomState } from './random_state';

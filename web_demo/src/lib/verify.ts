@@ -1,6 +1,6 @@
 import type { Generator } from './api';
 import { GanExportError } from './errors';
-import { absoluteUrl, fetchVerified } from './loading/fetch_verified';
+import { absoluteUrl, fetchVerified } from './loading';
 import { openBundle } from './generator';
 import { fileOf, type GoldenCase } from './manifest';
 import type { RuntimeName } from './runtimes/registry';

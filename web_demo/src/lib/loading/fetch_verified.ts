@@ -1,4 +1,11 @@
-import { GanExportError, messageOf } from '../errors';
+import { GanExportError } from '../errors';
+import { makeRoom } from './cache';
+import { download } from './download';
+import { requireSubtleCrypto, sha256 } from './hash';
+import { Incoming } from './incoming';
+import { withLock } from './lock';
+import { openStore, type Store } from './store';
+
 
 /** What is known of a file before it is fetched. */
 export interface Expected {
@@ -8,95 +15,70 @@ export interface Expected {
 
 export interface FetchOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called with the number of bytes of each piece that came. */
+  /** Called with the number of bytes that are new; each byte of the file is counted once. */
   readonly onBytes?: ((count: number) => void) | undefined;
 }
 
-/** An address, seen from the page where there is one. */
-export function absoluteUrl(url: string | URL): URL {
-  return new URL(url, globalThis.document?.baseURI);
-}
+/** What this page or worker has fetched, for tests and the curious. */
+export const fetchCounts = {
+  /** Files that were there already. */
+  kept: 0,
+  /** Files of which a part was there already. */
+  resumed: 0,
+  /** Kept files that turned out to be damaged, and were fetched again. */
+  damaged: 0,
+};
 
 /**
- * Fetch a file and check its length and SHA-256 before anybody uses it.
+ * Fetch a file, or take it from what earlier loads have kept, and check its length and SHA-256 before anybody uses it.
+ *
+ * A file is kept under its SHA-256, whatever its address. What has come of it is kept too when the load fails or is
+ * aborted, and the next load goes on from there.
  *
  * @throws GanExportError `insecure`, `network`, `http` or `content`; an abort throws the signal's reason.
  */
 export async function fetchVerified(url: URL, expected: Expected, options: FetchOptions = {}): Promise<Uint8Array> {
   requireSubtleCrypto();
-  const response = await fetchData(url, options.signal);
-  const bytes = await readBody(response, url, expected.bytes, options);
-  const found = await sha256(bytes);
+  options.signal?.throwIfAborted();
+  const store = await openStore();
+  const task = () => load(url, expected, store, options);
+  return store === null ? task() : withLock(expected.sha256, task, options.signal);
+}
+
+async function load(url: URL, expected: Expected, store: Store | null, options: FetchOptions): Promise<Uint8Array> {
+  const incoming = new Incoming(expected.sha256, expected.bytes, store, options.onBytes);
+  await incoming.resume();
+  options.signal?.throwIfAborted();
+  const kept = incoming.position;
+  const isWhole = kept === expected.bytes;
+  if (isWhole) fetchCounts.kept++;
+  else if (kept > 0) fetchCounts.resumed++;
+
+  let found = await finish(url, incoming, store, options.signal);
+  if (found !== expected.sha256 && kept > 0) {
+    fetchCounts.damaged++;
+    await incoming.restart();
+    found = await finish(url, incoming, store, options.signal);
+  }
   if (found !== expected.sha256) {
+    await incoming.restart();
     throw new GanExportError(
       'content',
       `${url.href} was altered: its SHA-256 is ${found}, the manifest says ${expected.sha256}`,
     );
   }
-  return bytes;
+  if (store) await makeRoom(store, expected.sha256, { grown: !isWhole });
+  return incoming.bytes;
 }
 
-/**
- * Fetch a file of data. A server that answers an unknown address with a page is found out here.
- *
- * @throws GanExportError `network`, `http` or `content`; an abort throws the signal's reason.
- */
-export async function fetchData(url: URL, signal?: AbortSignal): Promise<Response> {
-  let response: Response;
+/** Fetch what is missing; returns the hash of the whole. */
+async function finish(url: URL, incoming: Incoming, store: Store | null, signal?: AbortSignal): Promise<string> {
+  // What we keep, the browser need not keep as well.
+  const init: RequestInit = { signal: signal ?? null, cache: store === null ? 'no-cache' : 'no-store' };
   try {
-    response = await fetch(url, { signal: signal ?? null });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new GanExportError('network', `${url.href} could not be reached: ${messageOf(error)}`, { cause: error });
-  }
-  if (!response.ok) throw new GanExportError('http', `${url.href}: the server answered ${response.status}`);
-  if (response.headers.get('content-type')?.startsWith('text/html')) {
-    throw new GanExportError('content', `${url.href} is an HTML page, not a file of a bundle`);
-  }
-  return response;
-}
-
-/** SHA-256 as lower-case hexadecimal digits. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  // The buffer of a fetched file is never a SharedArrayBuffer, which is all that the type leaves open.
-  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-async function readBody(response: Response, url: URL, length: number, options: FetchOptions): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let position = 0;
-  for await (const piece of pieces(response, url, options.signal)) {
-    if (position + piece.length > length) throw wrongLength(url, `more than ${length}`, length);
-    bytes.set(piece, position);
-    position += piece.length;
-    options.onBytes?.(piece.length);
-  }
-  if (position < length) throw wrongLength(url, `${position}`, length);
-  return bytes;
-}
-
-async function* pieces(response: Response, url: URL, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
-  try {
-    for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) yield piece.value;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new GanExportError('network', `${url.href} broke off: ${messageOf(error)}`, { cause: error });
+    if (incoming.position < incoming.length) await download(url, incoming, init);
   } finally {
-    void reader?.cancel().catch(() => undefined); // the reader left early: the rest is not wanted
+    await incoming.save();
   }
-}
-
-function wrongLength(url: URL, found: string, expected: number): GanExportError {
-  return new GanExportError('content', `${url.href} has ${found} bytes, the manifest says ${expected}`);
-}
-
-function requireSubtleCrypto(): void {
-  if (globalThis.crypto?.subtle === undefined) {
-    throw new GanExportError(
-      'insecure',
-      'files cannot be checked here: browsers offer crypto.subtle only on https:// and on localhost',
-    );
-  }
+  return sha256(incoming.bytes);
 }

@@ -1,0 +1,100 @@
+import type { Store } from './store';
+
+/** A reload loses no more than this. */
+const PIECE_BYTES = 1 << 20;
+
+/** A file that comes in: each byte is counted once, however often it is fetched, and kept for later loads. */
+export class Incoming {
+  readonly bytes: Uint8Array;
+  #position = 0;
+  #saved = 0;
+  #counted = 0;
+  #store: Store | null;
+
+  /**
+   * @param file its SHA-256
+   * @param length its length
+   * @param store where to keep it
+   * @param onBytes called with the number of bytes that are new
+   */
+  constructor(
+    readonly file: string,
+    readonly length: number,
+    store: Store | null,
+    readonly onBytes: (count: number) => void = () => undefined,
+  ) {
+    this.bytes = new Uint8Array(length);
+    this.#store = store;
+  }
+
+  /** Bytes that are here, from the first on. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The most bytes that were ever here. */
+  get furthest(): number {
+    return this.#counted;
+  }
+
+  /** Take what an earlier load has kept. */
+  async resume(): Promise<void> {
+    const pieces = (await this.#try((store) => store.list(this.file))) ?? [];
+    // Where two loads have kept pieces side by side, the longer one.
+    const byStart = new Map(pieces.sort((a, b) => a.end - b.end).map((piece) => [piece.start, piece]));
+    for (let piece = byStart.get(0); piece; piece = byStart.get(this.#position)) {
+      const next = piece;
+      const bytes = next.end <= this.length && (await this.#try((store) => store.get(next)));
+      if (!bytes || bytes.length === 0) break;
+      this.#append(bytes);
+    }
+    this.#saved = this.#position;
+  }
+
+  /** Take the next bytes. */
+  async add(bytes: Uint8Array): Promise<void> {
+    this.#append(bytes);
+    if (this.#position - this.#saved >= PIECE_BYTES) await this.save();
+  }
+
+  /** Keep all that is here. */
+  async save(): Promise<void> {
+    const [start, end] = [this.#saved, this.#position];
+    if (start === end) return;
+    this.#saved = end;
+    await this.#try(async (store) => {
+      await store.put({ file: this.file, start, end }, this.bytes.subarray(start, end));
+      await store.touch(this.file); // other files that come in at the same time shall not push it out
+    });
+  }
+
+  /** Begin again, and keep nothing of what was here. */
+  async restart(): Promise<void> {
+    this.#position = 0;
+    this.#saved = 0;
+    await this.#try((store) => store.remove(this.file));
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.#position);
+    this.#position += bytes.length;
+    if (this.#position > this.#counted) {
+      const count = this.#position - this.#counted;
+      this.#counted = this.#position;
+      this.onBytes(count);
+    }
+  }
+
+  /** Use the store; when that fails, for want of room perhaps, go on without it. */
+  async #try<T>(task: (store: Store) => Promise<T>): Promise<T | null> {
+    const store = this.#store;
+    if (store === null) return null;
+    try {
+      return await task(store);
+    } catch {
+      this.#store = null;
+      await store.remove(this.file).catch(() => undefined);
+      return null;
+    }
+  }
+}
