@@ -6,7 +6,6 @@ import { Incoming } from './incoming';
 import { withLock } from './lock';
 import { openStore, type Store } from './store';
 
-
 /** What is known of a file before it is fetched. */
 export interface Expected {
   readonly bytes: number;
