@@ -3,3 +3,6 @@ declare module '*?url' {
   const url: string;
   export default url;
 }
+
+/** Styles that the build adds to the page's. */
+declare module '*.css';

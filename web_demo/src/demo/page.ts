@@ -140,7 +140,7 @@ export class Page implements StudioHost, DialogHost {
     this.#controls.show(this.#studio.settings, this.#state.runtime);
     const mounted = this.#mount(tool, this.#studio);
     await mounted.update(signal);
-    if (!signal.aborted) this.#status.settle('Drawn');
+    if (!signal.aborted) this.#status.settle('Ready');
   }
 
   #write(entry: Entry): void {

@@ -33,6 +33,7 @@ export const grid: Tool = {
 
 class GridView implements Mounted {
   readonly #grid = make('div', { id: 'grid', 'aria-busy': 'true' });
+  readonly #poster = make('div', { class: 'poster' });
   readonly #more = button('More pictures', () => this.#change({ count: this.#layout.count + this.#size.page }));
   readonly #byClass = make('input', { type: 'checkbox', name: 'by-class' });
   readonly #studio: Studio;
@@ -48,6 +49,7 @@ class GridView implements Mounted {
       this.#change({ byClass, count: byClass ? this.#size.columns * classes : this.#size.page });
     });
     const choice = make('label', { class: 'check' }, this.#byClass, 'A row for each class');
+    this.#showPoster();
     panel.append(this.#grid, make('div', { class: 'toolbar' }, this.#more, ...(classes > 1 ? [choice] : [])));
   }
 
@@ -88,6 +90,7 @@ class GridView implements Mounted {
         signal,
       });
       signal.throwIfAborted();
+      this.#poster.hidden = true;
       positions.forEach((at, index) => {
         const { seed, label } = cells[at]!;
         this.#tiles[at]!.tile.show(studio.seedPicture(seed, label, pictures, index), String(seed));
@@ -100,6 +103,13 @@ class GridView implements Mounted {
     studio.say(`${missing.length} pictures in ${seconds} s on ${runtimeTitle(runtime)}, version ${version}`);
   }
 
+  /** Something to look at while the weights are on their way. */
+  #showPoster(): void {
+    const { manifest, url } = this.#studio;
+    if (manifest.preview === null) return;
+    this.#poster.append(make('img', { src: new URL(manifest.preview, url).href, alt: '' }));
+  }
+
   /** As many tiles as there are pictures; those that stay keep what they show until it is replaced. */
   #resize(count: number): void {
     while (this.#tiles.length < count) {
@@ -107,7 +117,7 @@ class GridView implements Mounted {
       this.#tiles.push({ tile, key: '' });
     }
     this.#tiles = this.#tiles.slice(0, count);
-    this.#grid.replaceChildren(...this.#tiles.map(({ tile }) => tile.element));
+    this.#grid.replaceChildren(this.#poster, ...this.#tiles.map(({ tile }) => tile.element));
   }
 
   #shown(): Shown[] {
