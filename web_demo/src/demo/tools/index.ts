@@ -1,6 +1,12 @@
 import type { Tool } from '../tool';
+import { arithmetic } from './arithmetic';
 import { check } from './check';
+import { directions } from './directions';
 import { grid } from './grid';
+import { grow } from './grow';
+import { mix } from './mix';
+import { morph } from './morph';
+import { sweep } from './sweep';
 
 /** Every tool, in the order of the tabs. */
-export const tools: readonly Tool[] = [grid, check];
+export const tools: readonly Tool[] = [grid, mix, morph, directions, arithmetic, sweep, grow, check];
