@@ -285,11 +285,10 @@ def directions(
             one.space if one.layers is None else f"w {one.layers[0]}-{one.layers[1] - 1}",
             f"{one.range[0]:g} … {one.range[1]:g}",
             "" if one.explained is None else f"{one.explained:.1%}",
-            one.preview or "",
         )
         for one in items
     ]
-    console.print(table(("direction", "title", "moves", "range", "explains", "pictures"), rows))
+    console.print(table(("direction", "title", "moves", "range", "explains"), rows))
 
 
 @app.command(epilog="Example: ganexport site digits/ -o site/")

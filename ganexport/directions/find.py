@@ -138,7 +138,13 @@ class _Finder:
         names = self._bundle.manifest.labels
         steps = self._spread.means - self._spread.means.mean(axis=0)
         return [
-            self._found("class", str(i), step, title=names[i] if names else None, distance=float(np.linalg.norm(step)))
+            self._found(
+                "class",
+                str(i),
+                step,
+                title=f"towards {names[i]}" if names else None,
+                distance=float(np.linalg.norm(step)),
+            )
             for i, step in enumerate(steps)
         ]
 
