@@ -1,21 +1,45 @@
 /// <reference types="@webgpu/types" />
 import { GanExportError } from '../errors';
 
+/** A browser that does not answer in this time has no WebGPU to speak of. */
+const ADAPTER_MILLISECONDS = 5000;
+
+/** What a large generator may need more of than every device is sure to have. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeWorkgroupsPerDimension',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+] as const satisfies readonly (keyof GPUSupportedLimits)[];
+
 /** Whether WebGPU has a graphics card here, and not a program in its stead, which is slower than WebAssembly. */
 export async function hasGraphicsCard(): Promise<boolean> {
-  const adapter = await requestAdapter().catch(() => null);
+  const late = new Promise<null>((resolve) => setTimeout(resolve, ADAPTER_MILLISECONDS, null));
+  const adapter = await Promise.race([requestAdapter().catch(() => null), late]);
   return adapter !== null && !isFallback(adapter);
 }
 
 /**
- * The adapter that WebGPU prefers, or any that it has.
+ * Open a device of the adapter that WebGPU prefers, whichever it is.
  *
+ * @param onLost called with the reason when the device is gone, or has failed where nobody was there to see
  * @throws GanExportError `runtime` when the browser has no WebGPU, or no adapter.
  */
-export async function findAdapter(): Promise<GPUAdapter> {
+export async function openDevice(
+  onLost: (reason: string) => void,
+): Promise<{ readonly device: GPUDevice; readonly info: GPUAdapterInfo }> {
   const adapter = await requestAdapter();
-  if (adapter === null) throw new GanExportError('runtime', 'this browser has no WebGPU adapter');
-  return adapter;
+  if (adapter === null) throw new GanExportError('runtime', 'this browser has no WebGPU, or no device for it');
+  const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+  const device = await adapter.requestDevice({ requiredLimits });
+  void device.lost.then(({ message, reason }) => onLost(message || reason));
+  device.addEventListener('uncapturederror', ({ error }) => onLost(`${error.constructor.name}: ${error.message}`));
+  return { device, info: adapter.info };
 }
 
 async function requestAdapter(): Promise<GPUAdapter | null> {

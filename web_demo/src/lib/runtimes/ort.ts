@@ -2,8 +2,10 @@ import type { Env, InferenceSession, InferenceSessionFactory, Tensor as OrtTenso
 
 import { GanExportError } from '../errors';
 import type { Graph } from '../manifest';
+import type { Queue } from '../queue';
 import type { Tensor, Tensors } from '../tensor';
-import type { Files, NamedGraphs, Runtime } from './runtime';
+import { bytesOf } from './files';
+import type { Engine, Files } from './runtime';
 
 /** What is used of `onnxruntime-web`, of which there are several builds. */
 export interface Ort {
@@ -14,25 +16,49 @@ export interface Ort {
 
 type Provider = InferenceSession.ExecutionProviderConfig;
 
+/** Where sessions run. */
+export interface OrtDevice {
+  readonly open: () => Promise<Provider>;
+  readonly close: () => void;
+}
+
 const MOST_THREADS = 4;
+
+/** The model y = x, with which a build gets itself ready. */
+const IDENTITY = 'CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=';
 
 /** Say where a build's WebAssembly lies, before its first session is opened. */
 export function setUp({ env }: Ort, paths: { readonly mjs: string; readonly wasm: string }): void {
   env.wasm.wasmPaths = paths;
   // Threads share memory, which browsers allow only on cross-origin isolated pages.
-  env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+  env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
   env.logLevel = 'error';
 }
 
-/** ONNX Runtime Web, whose sessions run on this execution provider. */
-export function createOrtRuntime(ort: Ort, provider: Provider): Runtime {
+/** ONNX Runtime Web, whose sessions run on this device. */
+export function createOrtEngine(ort: Ort, queue: Queue, device: OrtDevice): Engine {
   const sessions = new Map<string, InferenceSession>();
+  let provider: Provider = 'wasm';
+
+  async function release(): Promise<void> {
+    const open = [...sessions.values()];
+    sessions.clear();
+    for (const session of open) await session.release();
+  }
+
   return {
     target: 'onnx',
     layout: 'NCHW',
     version: ort.env.versions.web ?? ort.env.versions.common,
+    queue,
 
-    async load(graphs: NamedGraphs, files: Files) {
+    async start() {
+      provider = await device.open();
+      const session = await ort.InferenceSession.create(fromBase64(IDENTITY), { executionProviders: [provider] });
+      await session.release();
+    },
+
+    async load(graphs, files) {
       for (const [name, graph] of Object.entries(graphs)) {
         sessions.set(name, await openSession(ort, provider, graph, files));
       }
@@ -47,9 +73,13 @@ export function createOrtRuntime(ort: Ort, provider: Provider): Runtime {
     tensorCount: () => null,
 
     async dispose() {
-      const open = [...sessions.values()];
-      sessions.clear();
-      await Promise.all(open.map((session) => session.release()));
+      await release();
+      device.close();
+    },
+
+    abandon() {
+      release().catch(() => undefined); // it may be past that
+      device.close();
     },
   };
 }
@@ -63,12 +93,6 @@ async function openSession(ort: Ort, provider: Provider, graph: Graph, files: Fi
       data: bytesOf(files, path),
     })),
   });
-}
-
-function bytesOf(files: Files, path: string): Uint8Array {
-  const bytes = files.get(path);
-  if (bytes === undefined) throw new GanExportError('runtime', `${path} was not fetched`);
-  return bytes;
 }
 
 async function runSession(
@@ -87,4 +111,8 @@ async function runSession(
 function fromOrt(name: string, { data, dims }: OrtTensor): Tensor {
   if (!(data instanceof Float32Array)) throw new GanExportError('runtime', `output ${name} is not float32`);
   return { shape: dims, data };
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

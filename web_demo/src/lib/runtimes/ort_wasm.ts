@@ -2,12 +2,15 @@ import * as ort from 'onnxruntime-web/wasm';
 import glueUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 
-import { createOrtRuntime, setUp } from './ort';
-import type { Runtime } from './runtime';
+import { Queue } from '../queue';
+import { createOrtEngine, setUp } from './ort';
+import type { Engine } from './runtime';
 
 setUp(ort, { mjs: glueUrl, wasm: wasmUrl });
 
+const queue = new Queue(); // a run is one step of the page's thread: nothing could be done beside it
+
 /** ONNX Runtime Web on WebAssembly. */
-export function createOrtWasm(): Runtime {
-  return createOrtRuntime(ort, 'wasm');
+export function createOrtWasm(): Engine {
+  return createOrtEngine(ort, queue, { open: async () => 'wasm', close: () => undefined });
 }

@@ -2,14 +2,26 @@ import * as ort from 'onnxruntime-web/webgpu';
 import glueUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url';
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 
-import { findAdapter } from './gpu';
-import { createOrtRuntime, setUp } from './ort';
-import type { Runtime } from './runtime';
+import { Queue } from '../queue';
+import { openDevice } from './gpu';
+import { createOrtEngine, setUp } from './ort';
+import type { Engine } from './runtime';
 
 setUp(ort, { mjs: glueUrl, wasm: wasmUrl });
 
-/** ONNX Runtime Web on WebGPU: another build than that for WebAssembly, with a WebAssembly file of its own. */
-export async function createOrtWebgpu(): Promise<Runtime> {
-  await findAdapter();
-  return createOrtRuntime(ort, 'webgpu');
+const queue = new Queue(); // this build does one thing at a time, and fails where it is asked for two
+
+/**
+ * ONNX Runtime Web on WebGPU: another build than that for WebAssembly, with a WebAssembly file of its own.
+ * Each engine has a device of its own, with which all of its memory goes.
+ */
+export function createOrtWebgpu(onLost: (reason: string) => void): Engine {
+  let device: GPUDevice | null = null;
+  return createOrtEngine(ort, queue, {
+    async open() {
+      ({ device } = await openDevice(onLost));
+      return { name: 'webgpu', device };
+    },
+    close: () => device?.destroy(),
+  });
 }

@@ -1,13 +1,15 @@
 import { GanExportError, messageOf } from '../errors';
 import type { Graphs, Manifest, TargetName } from '../manifest';
 import { hasGraphicsCard } from './gpu';
-import type { Runtime } from './runtime';
+import { startGuarded, type TimeLimits } from './guarded';
+import type { CreateEngine, Runtime } from './runtime';
 
 interface Entry {
   readonly target: TargetName;
   /** Whether this device is to try it where the visitor named no runtime. */
   readonly byDefault: () => boolean | Promise<boolean>;
-  readonly create: () => Promise<Runtime>;
+  /** Fetches its code. */
+  readonly fetchCode: () => Promise<CreateEngine>;
 }
 
 const always = () => true;
@@ -18,32 +20,32 @@ const RUNTIMES = {
   'ort-webgpu': {
     target: 'onnx',
     byDefault: hasGraphicsCard,
-    create: async () => (await import('./ort_webgpu')).createOrtWebgpu(),
+    fetchCode: async () => (await import('./ort_webgpu')).createOrtWebgpu,
   },
   'ort-wasm': {
     target: 'onnx',
     byDefault: always,
-    create: async () => (await import('./ort_wasm')).createOrtWasm(),
+    fetchCode: async () => (await import('./ort_wasm')).createOrtWasm,
   },
   'tfjs-webgpu': {
     target: 'tfjs',
     byDefault: never, // where there is WebGPU, ONNX Runtime uses it too
-    create: async () => (await import('./tfjs')).createTfjsRuntime('webgpu'),
+    fetchCode: async () => (await import('./tfjs')).tfjsOn('webgpu'),
   },
   'tfjs-webgl': {
     target: 'tfjs',
     byDefault: always,
-    create: async () => (await import('./tfjs')).createTfjsRuntime('webgl'),
+    fetchCode: async () => (await import('./tfjs')).tfjsOn('webgl'),
   },
   'tfjs-wasm': {
     target: 'tfjs',
     byDefault: always,
-    create: async () => (await import('./tfjs')).createTfjsRuntime('wasm'),
+    fetchCode: async () => (await import('./tfjs')).tfjsOn('wasm'),
   },
   'tfjs-cpu': {
     target: 'tfjs',
     byDefault: always,
-    create: async () => (await import('./tfjs')).createTfjsRuntime('cpu'),
+    fetchCode: async () => (await import('./tfjs')).tfjsOn('cpu'),
   },
 } as const satisfies Record<string, Entry>;
 
@@ -96,11 +98,16 @@ export function graphsFor(manifest: Manifest, name: RuntimeName): Graphs {
 /**
  * Start a runtime.
  *
- * @throws GanExportError `runtime` when this browser does not let it.
+ * @param limits time-outs, where the usual ones do not fit
+ * @throws GanExportError `runtime` when this browser does not let it, `broken` when it does not answer.
  */
-export async function createRuntime(name: RuntimeName): Promise<Runtime> {
+export async function createRuntime(name: RuntimeName, limits?: TimeLimits): Promise<Runtime> {
+  return startGuarded(name, await fetchCode(name), limits);
+}
+
+async function fetchCode(name: RuntimeName): Promise<CreateEngine> {
   try {
-    return await RUNTIMES[name].create();
+    return await RUNTIMES[name].fetchCode();
   } catch (error) {
     throw new GanExportError('runtime', `${name} could not start: ${messageOf(error)}`, { cause: error });
   }
