@@ -1,7 +1,7 @@
 import { GanExportError, messageOf } from '../errors';
 import type { Tensors } from '../tensor';
 import { whatIsBroken } from './broken';
-import type { CreateEngine, Engine, Files, NamedGraphs, Runtime } from './runtime';
+import type { CreateBare, BareRuntime, Files, NamedGraphs, Runtime } from './runtime';
 
 /** How long a step may take, in milliseconds. */
 export interface TimeLimits {
@@ -17,12 +17,12 @@ const LIMITS: TimeLimits = {
 };
 
 /**
- * Start an engine behind a guard, which gives its calls time-outs, ends them when the device is lost, and tells errors
+ * Start a bare runtime behind a guard, which gives its calls time-outs, ends them when the device is lost, and tells errors
  * of one run from those after which nothing runs any more.
  *
  * @throws GanExportError `runtime` when it cannot start here, `broken` when it does not answer.
  */
-export async function startGuarded(name: string, create: CreateEngine, limits: TimeLimits = LIMITS): Promise<Runtime> {
+export async function startGuarded(name: string, create: CreateBare, limits: TimeLimits = LIMITS): Promise<Runtime> {
   const runtime = new GuardedRuntime(name, create, limits);
   await runtime.start();
   return runtime;
@@ -30,7 +30,7 @@ export async function startGuarded(name: string, create: CreateEngine, limits: T
 
 class GuardedRuntime implements Runtime {
   readonly #name: string;
-  readonly #engine: Engine;
+  readonly #bare: BareRuntime;
   readonly #limits: TimeLimits;
   #broken: GanExportError | null = null;
   /** Ends the call in progress. */
@@ -39,27 +39,27 @@ class GuardedRuntime implements Runtime {
   /** Whether the engine has been given back, after which it may lose its device as it likes. */
   #over = false;
 
-  constructor(name: string, create: CreateEngine, limits: TimeLimits) {
+  constructor(name: string, create: CreateBare, limits: TimeLimits) {
     this.#name = name;
     this.#limits = limits;
-    this.#engine = create((reason) => this.#break(`lost its device: ${reason}`));
+    this.#bare = create((reason) => this.#break(`lost its device: ${reason}`));
   }
 
   get target(): Runtime['target'] {
-    return this.#engine.target;
+    return this.#bare.target;
   }
 
   get layout(): Runtime['layout'] {
-    return this.#engine.layout;
+    return this.#bare.layout;
   }
 
   get version(): string {
-    return this.#engine.version;
+    return this.#bare.version;
   }
 
   async start(): Promise<void> {
     try {
-      await this.#call('start', () => this.#engine.start(), this.#limits.start);
+      await this.#call('start', () => this.#bare.start(), this.#limits.start);
     } catch (error) {
       await this.dispose();
       throw error;
@@ -68,29 +68,29 @@ class GuardedRuntime implements Runtime {
 
   load(graphs: NamedGraphs, files: Files): Promise<void> {
     const bytes = [...files.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    return this.#call('load the graphs', () => this.#engine.load(graphs, files), this.#limits.load(bytes));
+    return this.#call('load the graphs', () => this.#bare.load(graphs, files), this.#limits.load(bytes));
   }
 
   run(graph: string, inputs: Tensors, outputs: readonly string[]): Promise<Tensors> {
-    return this.#call(`run ${graph}`, () => this.#engine.run(graph, inputs, outputs)); // as long as the device needs
+    return this.#call(`run ${graph}`, () => this.#bare.run(graph, inputs, outputs)); // as long as the device needs
   }
 
   tensorCount(): number | null {
-    return this.#engine.tensorCount();
+    return this.#bare.tensorCount();
   }
 
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    await this.#engine.queue.add(async () => {
+    await this.#bare.queue.add(async () => {
       if (this.#broken !== null) return;
       this.#over = true;
-      await this.#engine.dispose();
+      await this.#bare.dispose();
     });
   }
 
   #call<T>(what: string, task: () => Promise<T>, limit?: number): Promise<T> {
-    return this.#engine.queue.add(async () => {
+    return this.#bare.queue.add(async () => {
       if (this.#broken !== null) throw this.#broken;
       if (this.#disposed) throw new GanExportError('runtime', `${this.#name} was disposed of`);
       const seconds = Math.round((limit ?? 0) / 1000);
@@ -112,7 +112,7 @@ class GuardedRuntime implements Runtime {
       return await new Promise<T>((resolve, reject) => {
         this.#fail = reject;
         answer.then(resolve, reject);
-        const giveBack = () => (this.#broken === null ? undefined : this.#engine.abandon());
+        const giveBack = () => (this.#broken === null ? undefined : this.#bare.abandon());
         answer.then(giveBack, giveBack); // what came too late
       });
     } finally {
@@ -128,7 +128,7 @@ class GuardedRuntime implements Runtime {
     if (broken === 'gone') return this.#break(message, error);
     if (broken === null) return new GanExportError('runtime', `${this.#name} ${message}`, { cause: error });
     this.#broken = new GanExportError('broken', `${this.#name} ${message}`, { cause: error });
-    await this.#engine.dispose(); // others may use what it runs on
+    await this.#bare.dispose(); // others may use what it runs on
     return this.#broken;
   }
 
@@ -136,7 +136,7 @@ class GuardedRuntime implements Runtime {
     if (this.#broken !== null) return this.#broken;
     this.#broken = new GanExportError('broken', `${this.#name} ${reason}`, { cause });
     this.#fail?.(this.#broken);
-    if (!this.#over) this.#engine.abandon();
+    if (!this.#over) this.#bare.abandon();
     return this.#broken;
   }
 }

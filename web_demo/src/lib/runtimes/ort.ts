@@ -5,7 +5,7 @@ import type { Graph } from '../manifest';
 import type { Queue } from '../queue';
 import type { Tensor, Tensors } from '../tensor';
 import { bytesOf } from './files';
-import type { Engine, Files } from './runtime';
+import type { BareRuntime, Files } from './runtime';
 
 /** What is used of `onnxruntime-web`, of which there are several builds. */
 export interface Ort {
@@ -36,7 +36,7 @@ export function setUp({ env }: Ort, paths: { readonly mjs: string; readonly wasm
 }
 
 /** ONNX Runtime Web, whose sessions run on this device. */
-export function createOrtEngine(ort: Ort, queue: Queue, device: OrtDevice): Engine {
+export function createOrt(ort: Ort, queue: Queue, device: OrtDevice): BareRuntime {
   const sessions = new Map<string, InferenceSession>();
   let provider: Provider = 'wasm';
 

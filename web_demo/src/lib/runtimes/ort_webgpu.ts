@@ -4,8 +4,8 @@ import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 
 import { Queue } from '../queue';
 import { openDevice } from './gpu';
-import { createOrtEngine, setUp } from './ort';
-import type { Engine } from './runtime';
+import { createOrt, setUp } from './ort';
+import type { BareRuntime } from './runtime';
 
 setUp(ort, { mjs: glueUrl, wasm: wasmUrl });
 
@@ -13,11 +13,11 @@ const queue = new Queue(); // this build does one thing at a time, and fails whe
 
 /**
  * ONNX Runtime Web on WebGPU: another build than that for WebAssembly, with a WebAssembly file of its own.
- * Each engine has a device of its own, with which all of its memory goes.
+ * Each has a device of its own, with which all of its memory goes.
  */
-export function createOrtWebgpu(onLost: (reason: string) => void): Engine {
+export function createOrtWebgpu(onLost: (reason: string) => void): BareRuntime {
   let device: GPUDevice | null = null;
-  return createOrtEngine(ort, queue, {
+  return createOrt(ort, queue, {
     async open() {
       ({ device } = await openDevice(onLost));
       return { name: 'webgpu', device };

@@ -2,14 +2,14 @@ import { GanExportError, messageOf } from '../errors';
 import type { Graphs, Manifest, TargetName } from '../manifest';
 import { hasGraphicsCard } from './gpu';
 import { startGuarded, type TimeLimits } from './guarded';
-import type { CreateEngine, Runtime } from './runtime';
+import type { CreateBare, Runtime } from './runtime';
 
 interface Entry {
   readonly target: TargetName;
   /** Whether this device is to try it where the visitor named no runtime. */
   readonly byDefault: () => boolean | Promise<boolean>;
   /** Fetches its code. */
-  readonly fetchCode: () => Promise<CreateEngine>;
+  readonly fetchCode: () => Promise<CreateBare>;
 }
 
 const always = () => true;
@@ -105,7 +105,7 @@ export async function createRuntime(name: RuntimeName, limits?: TimeLimits): Pro
   return startGuarded(name, await fetchCode(name), limits);
 }
 
-async function fetchCode(name: RuntimeName): Promise<CreateEngine> {
+async function fetchCode(name: RuntimeName): Promise<CreateBare> {
   try {
     return await RUNTIMES[name].fetchCode();
   } catch (error) {

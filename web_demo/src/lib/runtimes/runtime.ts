@@ -35,8 +35,8 @@ export interface Runtime {
 }
 
 /** What a runtime's own file offers. It throws whatever it likes and may never answer: `guarded.ts` sees to that. */
-export interface Engine extends Runtime {
-  /** Calls of all engines with this queue are made one at a time. */
+export interface BareRuntime extends Runtime {
+  /** Calls of all runtimes with this queue are made one at a time. */
   readonly queue: Queue;
 
   /** Get the device and the runtime's own files ready. */
@@ -46,5 +46,5 @@ export interface Engine extends Runtime {
   abandon(): void;
 }
 
-/** Makes an engine, which calls `onLost` with the reason when its device is gone. */
-export type CreateEngine = (onLost: (reason: string) => void) => Engine;
+/** Makes a bare runtime, which calls `onLost` with the reason when its device is gone. */
+export type CreateBare = (onLost: (reason: string) => void) => BareRuntime;

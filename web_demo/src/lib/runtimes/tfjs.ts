@@ -3,7 +3,7 @@ import { enableProdMode, engine, version_core } from '@tensorflow/tfjs-core';
 import { GanExportError } from '../errors';
 import { Queue } from '../queue';
 import { bytesOf } from './files';
-import type { CreateEngine, Engine, Files } from './runtime';
+import type { CreateBare, BareRuntime, Files } from './runtime';
 import { activate, openBackend, type OpenBackend, type TfjsBackend } from './tfjs_backends';
 import { loadTfjsGraph, type TfjsGraph } from './tfjs_graph';
 
@@ -13,11 +13,11 @@ const queue = new Queue();
 enableProdMode();
 
 /** TensorFlow.js on one of its backends. */
-export function tfjsOn(backend: TfjsBackend): CreateEngine {
-  return (onLost) => createTfjsEngine(backend, onLost);
+export function tfjsOn(backend: TfjsBackend): CreateBare {
+  return (onLost) => createTfjs(backend, onLost);
 }
 
-function createTfjsEngine(backend: TfjsBackend, onLost: (reason: string) => void): Engine {
+function createTfjs(backend: TfjsBackend, onLost: (reason: string) => void): BareRuntime {
   const graphs = new Map<string, TfjsGraph>();
   let open: OpenBackend | null = null;
 
