@@ -103,6 +103,9 @@ def _browser(folder: Path, manifest: Manifest) -> list[ParityResult]:
     slow = {name: reason for name in offered if (reason := too_slow(name, manifest.multiply_adds)) is not None}
     results = [_left_out(targets[name], name, reason) for name, reason in slow.items()]
     for found in browser_results(folder, [name for name in offered if name not in slow]):
+        if found.left_out:
+            results.append(_left_out(targets[found.runtime], found.runtime, found.reason or "left out"))
+            continue
         error = found.max_grey_levels
         ok = error is not None and error <= GREY_LEVELS and not found.leaked_tensors
         reason = found.reason or (

@@ -19,7 +19,7 @@ from ganexport.manifest import ParityResult, read_manifest
 from ganexport.parity import Oracle, cases_for, check_target, parity_table, require_parity
 from ganexport.parity.cases import FEWER_CASES_ABOVE
 from ganexport.parity.compare import SLOW
-from ganexport.runtimes.browser import BrowserResult
+from ganexport.runtimes.browser import BROWSER_RUNTIMES, BrowserResult
 from ganexport.runtimes.tfjs import TfjsNode
 from ganexport.verify import verify
 
@@ -89,11 +89,13 @@ def test_a_browser_is_not_asked_for_it_either(tiny_bundle: Path, monkeypatch: py
 
     def browser_results(folder: Path, runtimes: Sequence[str]) -> list[BrowserResult]:
         asked.extend(runtimes)
-        return [BrowserResult(runtime, "1", "one", 0) for runtime in runtimes]
+        left_out = BrowserResult("ort-webgpu", None, "all", None, None, "no adapter", left_out=True)
+        return [BrowserResult(runtime, "1", "one", 0) for runtime in runtimes if runtime != "ort-webgpu"] + [left_out]
 
     monkeypatch.setattr("ganexport.runtimes.browser.browser_results", browser_results)
     results = verify(tiny_bundle, browser=True)
-    assert asked == ["ort-wasm", "tfjs-webgl", "tfjs-wasm"]
+    assert asked == [name for name in BROWSER_RUNTIMES if name != "tfjs-cpu"]
+    assert ("ort-webgpu in a browser", "all", "all", "no adapter") in unverified(results)
     assert ("tfjs-cpu in a browser", "all", "all", SLOWER) in unverified(results)
 
 

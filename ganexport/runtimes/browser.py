@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BROWSER_RUNTIMES", "BrowserResult", "browser_results", "open_browser"]
 
-BROWSER_RUNTIMES = ("ort-wasm", "tfjs-webgl", "tfjs-wasm", "tfjs-cpu")
+BROWSER_RUNTIMES = ("ort-webgpu", "ort-wasm", "tfjs-webgpu", "tfjs-webgl", "tfjs-wasm", "tfjs-cpu")
 
 LIBRARY = Path(__file__).parents[1] / "_web" / "site" / "lib"
 ORIGIN = "http://localhost"  # one of those where pages may check hashes
 MOST_SECONDS = 600
+SOFTWARE_WEBGPU_ABOVE = 50_000_000  # multiply-adds a picture; a 64 x 64 generator takes most of a minute in software
 
 FLAGS = (
     "--disable-quic",
@@ -34,6 +35,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--enable-unsafe-swiftshader",  # WebGL also where there is no graphics card; the pages are our own
+    "--enable-unsafe-webgpu",  # and WebGPU
 )
 
 TYPES = {
@@ -49,6 +51,11 @@ VERIFY = """async ([runtime, seconds]) => {
   return await verifyBundle('/bundle/ganexport.json', runtime, { signal });
 }"""
 
+ADAPTER = """async () => {
+  const adapter = await navigator.gpu?.requestAdapter();
+  return adapter ? (adapter.info.isFallbackAdapter ? 'software' : 'hardware') : 'none';
+}"""
+
 
 @dataclass(frozen=True)
 class BrowserResult:
@@ -57,10 +64,11 @@ class BrowserResult:
     Attributes:
         runtime: Name as the library has it, e.g. `tfjs-webgl`.
         version: Of the runtime, and the browser's; None when it could not start.
-        case: Name of the golden case.
+        case: Name of the golden case, or `all` where the runtime was left out.
         max_grey_levels: Greatest difference from the recorded pictures; None when nothing was drawn.
         leaked_tensors: Tensors that were not given back; None where the runtime does not count them.
         reason: Why nothing was drawn.
+        left_out: Whether the runtime was not asked at all, since this machine has too little for it.
     """
 
     runtime: str
@@ -69,6 +77,7 @@ class BrowserResult:
     max_grey_levels: int | None
     leaked_tensors: int | None = None
     reason: str | None = None
+    left_out: bool = False
 
 
 def browser_results(bundle: Path, runtimes: Sequence[str] = BROWSER_RUNTIMES) -> list[BrowserResult]:
@@ -79,7 +88,8 @@ def browser_results(bundle: Path, runtimes: Sequence[str] = BROWSER_RUNTIMES) ->
         runtimes: Names from `BROWSER_RUNTIMES`.
 
     Returns:
-        One result a runtime and case; a runtime that cannot start says why in each of its own.
+        One result a runtime and case; a runtime that cannot start says why in each of its own, and one that is left
+        out has a single result. That is WebGPU without an adapter, or in software and too slow for this generator.
 
     Raises:
         BundleError: The folder is no bundle.
@@ -98,6 +108,8 @@ def browser_results(bundle: Path, runtimes: Sequence[str] = BROWSER_RUNTIMES) ->
 def _run(page: Page, manifest: Manifest, runtime: str, browser: str) -> list[BrowserResult]:
     from playwright.sync_api import Error
 
+    if "webgpu" in runtime and (left_out := _why_without_webgpu(page, manifest.multiply_adds)) is not None:
+        return [BrowserResult(runtime, None, "all", None, None, left_out, left_out=True)]
     try:
         found: dict[str, Any] = page.evaluate(VERIFY, [runtime, MOST_SECONDS])
     except Error as error:
@@ -106,6 +118,16 @@ def _run(page: Page, manifest: Manifest, runtime: str, browser: str) -> list[Bro
     version = f"{found['version']} (Chromium {browser})"
     leaked = found["leakedTensors"]
     return [BrowserResult(runtime, version, case["case"], case["maxGreyLevels"], leaked) for case in found["cases"]]
+
+
+def _why_without_webgpu(page: Page, multiply_adds: int) -> str | None:
+    """Why WebGPU is left out for a generator of this cost; None when it is not."""
+    adapter = page.evaluate(ADAPTER)
+    if adapter == "none":
+        return "left out: this browser has no WebGPU adapter"
+    if adapter == "software" and multiply_adds > SOFTWARE_WEBGPU_ABOVE:
+        return f"left out: WebGPU in software is too slow for {multiply_adds / 1e9:.2f} GMAC a picture"
+    return None
 
 
 def _answer(route: Route, bundle: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_runtime_that_cannot_start_says_why(digits_bundle: Path) -> None:
     for result in browser_results(digits_bundle, ["abacus"]):
         assert result.max_grey_levels is None
         assert result.reason is not None
-        assert "not on abacus" in result.reason
+        assert f"runs on {', '.join(browser.BROWSER_RUNTIMES)}; not on abacus" in result.reason
 
 
 def test_what_is_missing_is_said(digits_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
