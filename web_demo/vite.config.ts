@@ -8,7 +8,7 @@ import { thirdPartyLicences } from './licences.ts';
 export default defineConfig({
   root: 'src/demo',
   base: './', // works in any sub-folder
-  plugins: [contentSecurityPolicy(), thirdPartyLicences()],
+  plugins: [contentSecurityPolicy(), importsInWorkers(), thirdPartyLicences()],
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   build: {
     outDir: resolve(process.env['GANEXPORT_WEB_OUTPUT'] ?? '../ganexport/_web', 'site'),
@@ -22,6 +22,7 @@ export default defineConfig({
         page: 'src/demo/index.html',
         'gan-generator': 'src/lib/gan-generator.ts',
         index: 'src/lib/index.ts',
+        worker: 'src/lib/worker/worker.ts',
       },
       preserveEntrySignatures: 'strict',
       output: {
@@ -52,5 +53,14 @@ function contentSecurityPolicy(): Plugin {
     transformIndexHtml: () => [
       { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: policy }, injectTo: 'head-prepend' },
     ],
+  };
+}
+
+/** Vite's wrapper of dynamic imports tells of a failure on `window`, which workers do not have. */
+function importsInWorkers(): Plugin {
+  return {
+    name: 'imports-in-workers',
+    renderChunk: (code) =>
+      code.includes('vite:preloadError') ? code.replace('window.dispatchEvent', 'self.dispatchEvent') : null,
   };
 }

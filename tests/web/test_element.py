@@ -218,7 +218,13 @@ def test_a_later_schema_is_refused(blank: Watched, site_folder: Path) -> None:
     assert "schema version 9; this library reads version 1" in change(blank.page, src=MANIFEST)["error"]
 
 
-def test_without_a_secure_page_files_cannot_be_checked(blank: Watched) -> None:
-    blank.page.evaluate("Object.defineProperty(crypto, 'subtle', { value: undefined })")
+def test_without_a_secure_page_files_cannot_be_checked(blank: Watched, host_url: str) -> None:
+    insecure = "http://insecure.test"  # not localhost, not https
+
+    def answer(route: Route) -> None:
+        route.fulfill(response=route.fetch(url=route.request.url.replace(insecure, host_url)))
+
+    blank.page.route(f"{insecure}/**", answer)
+    blank.page.goto(f"{insecure}/")
     make(blank.page)
     assert "crypto.subtle only on https://" in change(blank.page, src=MANIFEST)["error"]
