@@ -43,9 +43,10 @@ class ArithmeticView implements Mounted {
     const open = (shown: Shown) => studio.open(shown, shownBy([...this.#wells, this.#result]));
     this.#wells = WELLS.map((_, at) => this.#buildWell(at, open));
     this.#result = new Tile(open);
+    this.#result.element.classList.add('result');
     this.#sum.append(make('span', { class: 'sign' }, '='), this.#result.element);
     const how = make('p', { class: 'how' }, 'Drag a picture to a, b or c. Or choose it here, then choose its place.');
-    const startOver = button('Start over', () => this.#write(''));
+    const startOver = button('Start over', () => this.#write(''), { class: 'quiet' });
     panel.append(this.#sum, how, this.#tray.element, make('div', { class: 'toolbar' }, startOver));
   }
 
@@ -78,7 +79,7 @@ class ArithmeticView implements Mounted {
   #wantedSum(wells: readonly Pick[]): Wanted {
     const title = wells.map((pick, at) => `${SIGNS[at]} ${nameOf(this.#studio, pick)}`.trim()).join(' ');
     const shown = (pictures: Pictures, index: number) => ({ pictures, index, title, seed: null, label: null });
-    return { tile: this.#result, key: writePicks(wells), shown, caption: 'a − b + c' };
+    return { tile: this.#result, key: writePicks(wells), shown, caption: 'result' };
   }
 
   /** The pictures that are there of themselves; the first of them are in the wells as long as nothing else is. */

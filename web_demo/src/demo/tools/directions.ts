@@ -66,7 +66,7 @@ class DirectionsView implements Mounted {
       const rest = sliders.slice(SHOWN_AT_FIRST);
       list.append(make('details', {}, make('summary', {}, `${rest.length} more directions`), ...rest));
     }
-    list.append(make('div', { class: 'toolbar' }, button('All back to the middle', () => this.#write(new Map()))));
+    list.append(make('div', { class: 'toolbar' }, button('All back to the middle', () => this.#write(new Map()), { class: 'quiet' })));
     panel.append(make('div', { class: 'directions' }, pictures, list));
   }
 

@@ -1,5 +1,6 @@
 import './grow.css';
 
+import type { Pictures } from '../../lib';
 import { make } from '../dom';
 import type { Shown, Studio } from '../studio';
 import { Tile } from '../tile';
@@ -7,6 +8,9 @@ import type { Mounted, Tool } from '../tool';
 import { shownBy } from './parts/drawing';
 import { latentsOf, seedsFrom, withLabels } from './parts/picks';
 import { Player } from './parts/player';
+
+/** Its part of the address where it is on. */
+const CONTRAST = 'contrast';
 
 /** Sizes a second. */
 const RATE = 1.5;
@@ -25,6 +29,7 @@ class GrowView implements Mounted {
   readonly #player: Player;
   readonly #sizes = make('div', { class: 'sizes', role: 'group', 'aria-label': 'Every size' });
   readonly #tiles: readonly Tile[];
+  readonly #contrast = make('input', { type: 'checkbox' });
 
   constructor(panel: HTMLElement, studio: Studio) {
     this.#studio = studio;
@@ -33,11 +38,17 @@ class GrowView implements Mounted {
     this.#player = new Player({ rate: RATE, open });
     this.#tiles = [...previews, spec.resolution].map(() => new Tile(open));
     this.#sizes.append(...this.#tiles.map(({ element }) => element));
-    panel.append(make('div', { class: 'grow' }, this.#player.element, this.#sizes));
+    this.#contrast.addEventListener('change', () => {
+      studio.setToolState(this.#contrast.checked ? CONTRAST : '');
+      studio.redraw();
+    });
+    const contrast = make('label', { class: 'check' }, this.#contrast, 'Full contrast at every size');
+    panel.append(make('div', { class: 'grow' }, this.#player.element, make('div', {}, this.#sizes, contrast)));
   }
 
   async update(signal: AbortSignal): Promise<void> {
     const studio = this.#studio;
+    this.#contrast.checked = studio.toolState === CONTRAST;
     const generator = await studio.generator();
     signal.throwIfAborted();
     const picks = withLabels(studio, seedsFrom(studio, 0, 1));
@@ -47,8 +58,9 @@ class GrowView implements Mounted {
     signal.throwIfAborted();
     const plain = studio.seedPicture(seed, label, grown.at(-1)!, 0);
     const shown = grown.map((pictures): Shown => {
-      const size = `${pictures.width} × ${pictures.height}`;
-      return pictures === plain.pictures ? plain : { ...plain, pictures, title: `${plain.title}, at ${size}`, seed: null };
+      if (pictures === plain.pictures) return plain;
+      const title = `${plain.title}, at ${pictures.width} × ${pictures.height}`;
+      return { ...plain, pictures: this.#contrast.checked ? stretched(pictures) : pictures, title, seed: null };
     });
     shown.forEach((one, at) => this.#tiles[at]!.show(one, `${one.pictures.width} × ${one.pictures.height}`));
     this.#player.show(shown);
@@ -57,4 +69,12 @@ class GrowView implements Mounted {
   dispose(): void {
     this.#player.dispose();
   }
+}
+
+/** The same picture from black to white: what small sizes say of it is often faint. */
+export function stretched(pictures: Pictures): Pictures {
+  const lowest = pictures.data.reduce((least, level) => Math.min(least, level), 255);
+  const highest = pictures.data.reduce((most, level) => Math.max(most, level), 0);
+  const scale = 255 / Math.max(1, highest - lowest);
+  return { ...pictures, data: pictures.data.map((level) => (level - lowest) * scale) };
 }

@@ -1,25 +1,17 @@
 import './mix.css';
 
+import type { Pictures } from '../../lib';
 import { concatLatents, mixStyles, pickRows } from '../../lib/toolbox';
 import { button, make } from '../dom';
-import type { Studio } from '../studio';
+import type { Shown, Studio } from '../studio';
 import { Tile } from '../tile';
 import type { Mounted, Tool } from '../tool';
+import { EDGE, type Mix, readMix, withColumn, writeMix } from './mix_state';
 import { fill, shownBy, type Wanted } from './parts/drawing';
 import { seedField, Slider } from './parts/fields';
-import { anySeed, latentsOf, nameOf, type Pick, readPicks, seedsFrom, withLabels, writePicks } from './parts/picks';
+import { anySeed, latentsOf, nameOf, type Pick, seedsFrom, withLabels, writePicks } from './parts/picks';
 
-const COLUMNS = 4;
-const ROWS = 4;
-
-interface Mix {
-  /** Where the first layers come from. */
-  readonly columns: readonly Pick[];
-  /** Where the others come from. */
-  readonly rows: readonly Pick[];
-  /** The first layer that comes from the rows. */
-  readonly boundary: number;
-}
+type SideName = 'columns' | 'rows';
 
 /** Style mixing: a table of pictures between pictures. Source: Karras et al. 2019 (StyleGAN), section 3.1. */
 export const mix: Tool = {
@@ -34,169 +26,130 @@ export const mix: Tool = {
   },
 };
 
-/** The text of the state with one column first; the others follow as far as there is room. */
-export function withColumn(text: string, pick: Pick): string {
-  const [columns = '', ...rest] = text.split('/');
-  return [writePicks([pick, ...readPicks(columns)].slice(0, COLUMNS)), ...rest].join('/');
-}
+/** The pictures at one side of the table, and the fields of their seeds. */
+class Side {
+  readonly tiles: readonly Tile[];
+  readonly element: HTMLElement;
+  readonly #fields: readonly HTMLInputElement[];
 
-/** A picture at the edge of the table, and its seed. */
-class Edge {
-  readonly tile: Tile;
-  readonly element: HTMLTableCellElement;
-  readonly #seed: HTMLInputElement;
-
-  constructor(scope: 'col' | 'row', number: number, open: (edge: Edge) => void, onSeed: (seed: number) => void) {
-    this.tile = new Tile(() => open(this));
-    this.#seed = seedField(`Seed of ${scope === 'col' ? 'column' : 'row'} ${number}`, onSeed);
-    this.element = make('th', { scope }, this.tile.element, this.#seed);
+  constructor(name: SideName, open: (shown: Shown) => void, onSeed: (at: number, seed: number) => void, onRoll: () => void) {
+    this.tiles = Array.from({ length: EDGE }, () => new Tile(open));
+    const one = name === 'columns' ? 'column' : 'row';
+    this.#fields = this.tiles.map((_, at) => seedField(`Seed of ${one} ${at + 1}`, (seed) => onSeed(at, seed)));
+    const title = make('span', {}, name === 'columns' ? 'Coarse: columns' : 'Fine: rows');
+    const row = make('div', { class: 'row' }, ...this.#fields, button('New', onRoll, { 'aria-label': `New ${name}` }));
+    this.element = make('div', { class: 'field' }, title, row);
   }
 
-  set seed(seed: number) {
-    this.#seed.value = String(seed);
+  show(picks: readonly Pick[]): void {
+    picks.forEach(({ seed }, at) => (this.#fields[at]!.value = String(seed)));
   }
 }
 
 class MixTable implements Mounted {
   readonly #studio: Studio;
-  readonly #columns: readonly Edge[];
-  readonly #rows: readonly Edge[];
+  readonly #sides: Readonly<Record<SideName, Side>>;
   readonly #cells: readonly Tile[];
   readonly #boundary: Slider;
-  readonly #table: HTMLTableElement;
 
   constructor(panel: HTMLElement, studio: Studio) {
     this.#studio = studio;
-    const open = ({ tile }: { tile: Tile }) => studio.open(tile.shown!, shownBy(this.#tiles));
-    const edges = (scope: 'col' | 'row', side: 'columns' | 'rows', count: number) =>
-      Array.from({ length: count }, (_, at) => new Edge(scope, at + 1, open, (seed) => this.#setSeed(side, at, seed)));
-    this.#columns = edges('col', 'columns', COLUMNS);
-    this.#rows = edges('row', 'rows', ROWS);
-    this.#cells = Array.from({ length: COLUMNS * ROWS }, () => {
-      const tile: Tile = new Tile(() => open({ tile }));
-      return tile;
-    });
-    const layers = studio.manifest.spec.num_ws;
+    const open = (shown: Shown) => studio.open(shown, shownBy([...columns.tiles, ...rows.tiles, ...this.#cells]));
+    const side = (name: SideName) => {
+      return new Side(name, open, (at, seed) => this.#setSeed(name, at, seed), () => this.#roll(name));
+    };
+    const [columns, rows] = [side('columns'), side('rows')];
+    this.#sides = { columns, rows };
+    this.#cells = Array.from({ length: EDGE * EDGE }, () => new Tile(open));
     this.#boundary = new Slider({
       label: 'From the columns',
       min: 1,
-      max: layers - 1,
+      max: this.#layers - 1,
       step: 1,
-      describe: (value) => `layers 1 to ${value} of ${layers}`,
+      describe: (value) => `layers 1 to ${value} of ${this.#layers}`,
       onChange: (boundary) => this.#change({ boundary }),
     });
-    this.#table = this.#buildTable();
-    panel.append(this.#buildToolbar(), this.#table);
+    const startOver = button('Start over', () => this.#write(''), { class: 'quiet' });
+    const fields = make('div', { class: 'fields' }, columns.element, rows.element, this.#boundary.element, startOver);
+    panel.append(make('div', { class: 'mix' }, this.#buildTable(), fields));
   }
 
   async update(signal: AbortSignal): Promise<void> {
-    const { columns, rows, boundary } = this.#mix;
-    this.#boundary.value = boundary;
-    columns.forEach(({ seed }, at) => (this.#columns[at]!.seed = seed));
-    rows.forEach(({ seed }, at) => (this.#rows[at]!.seed = seed));
-    await this.#draw(signal);
-  }
-
-  dispose(): void {
-    this.#table.remove();
-  }
-
-  async #draw(signal: AbortSignal): Promise<void> {
     const studio = this.#studio;
-    const { boundary, ...picks } = this.#mix;
-    const columns = withLabels(studio, picks.columns);
-    const rows = withLabels(studio, picks.rows);
+    const { boundary, columns, rows } = this.#mix;
+    this.#boundary.value = boundary;
+    this.#sides.columns.show(columns);
+    this.#sides.rows.show(rows);
+
     const generator = await studio.generator();
     const edges = await latentsOf(studio, generator, [...columns, ...rows], signal);
-    const places = this.#cells.map((_, at) => ({ row: Math.floor(at / COLUMNS), column: at % COLUMNS }));
+    const places = this.#cells.map((_, at) => ({ row: Math.floor(at / EDGE), column: at % EDGE }));
     const coarse = pickRows(edges, places.map(({ column }) => column));
-    const fine = pickRows(edges, places.map(({ row }) => COLUMNS + row));
-    const mixed = mixStyles(coarse, fine, [boundary, studio.manifest.spec.num_ws]);
-
-    const plain = (pick: Pick, { tile }: Edge): Wanted => ({
-      tile,
-      key: writePicks([pick]),
-      shown: (pictures, index) => studio.seedPicture(pick.seed, pick.label, pictures, index),
-      caption: '',
-    });
-    const cells = places.map(({ row, column }, at) => this.#cell(this.#cells[at]!, columns[column]!, rows[row]!, boundary));
+    const fine = pickRows(edges, places.map(({ row }) => EDGE + row));
+    const mixed = mixStyles(coarse, fine, [boundary, this.#layers]);
     const wanted = [
-      ...columns.map((pick, at) => plain(pick, this.#columns[at]!)),
-      ...rows.map((pick, at) => plain(pick, this.#rows[at]!)),
-      ...cells,
+      ...columns.map((pick, at) => this.#plain(this.#sides.columns.tiles[at]!, pick)),
+      ...rows.map((pick, at) => this.#plain(this.#sides.rows.tiles[at]!, pick)),
+      ...places.map(({ row, column }, at) => this.#mixed(this.#cells[at]!, columns[column]!, rows[row]!, boundary)),
     ];
     await fill(studio, generator, concatLatents(edges, mixed), wanted, signal);
   }
 
-  #cell(tile: Tile, column: Pick, row: Pick, boundary: number): Wanted {
-    const layers = this.#studio.manifest.spec.num_ws;
+  dispose(): void {
+    // nothing runs or is held when no update does
+  }
+
+  #plain(tile: Tile, pick: Pick): Wanted {
+    const shown = (pictures: Pictures, index: number) => this.#studio.seedPicture(pick.seed, pick.label, pictures, index);
+    return { tile, key: writePicks([pick]), shown, caption: String(pick.seed) };
+  }
+
+  #mixed(tile: Tile, column: Pick, row: Pick, boundary: number): Wanted {
     const [coarse, fine] = [nameOf(this.#studio, column), nameOf(this.#studio, row)];
-    return {
-      tile,
-      key: `${writePicks([column, row])}/${boundary}`,
-      shown: (pictures, index) => ({
-        pictures,
-        index,
-        title: `Coarse styles of ${coarse}, fine styles of ${fine}`,
-        details: `layers 1 to ${boundary} of ${coarse}, ${boundary + 1} to ${layers} of ${fine}`,
-        seed: null,
-        label: null,
-      }),
-      caption: '',
-    };
+    const title = `Coarse styles of ${coarse}, fine styles of ${fine}`;
+    const details = `layers 1 to ${boundary} of ${coarse}, ${boundary + 1} to ${this.#layers} of ${fine}`;
+    const shown = (pictures: Pictures, index: number) => ({ pictures, index, title, details, seed: null, label: null });
+    return { tile, key: `${writePicks([column, row])}/${boundary}`, shown, caption: '' };
   }
 
-  get #tiles(): Tile[] {
-    return [...this.#columns.map(({ tile }) => tile), ...this.#rows.map(({ tile }) => tile), ...this.#cells];
+  get #layers(): number {
+    return this.#studio.manifest.spec.num_ws;
   }
 
+  /** The state, with every seed and class. */
   get #mix(): Mix {
-    const [columns = '', rows = '', boundary = ''] = this.#studio.toolState.split('/');
-    const layers = this.#studio.manifest.spec.num_ws;
-    const filled = (picks: readonly Pick[], offset: number, count: number) =>
-      [...picks, ...seedsFrom(this.#studio, offset, count).slice(picks.length)].slice(0, count);
-    return {
-      columns: filled(readPicks(columns), 0, COLUMNS),
-      rows: filled(readPicks(rows), COLUMNS, ROWS),
-      boundary: Math.min(Math.max(1, Math.floor(Number(boundary)) || Math.ceil(layers / 2)), layers - 1),
+    const { columns, rows, boundary } = readMix(this.#studio.toolState, this.#layers);
+    const filled = (picks: readonly Pick[], offset: number) => {
+      return withLabels(this.#studio, [...picks, ...seedsFrom(this.#studio, offset, EDGE).slice(picks.length)]);
     };
+    return { columns: filled(columns, 0), rows: filled(rows, EDGE), boundary };
   }
 
   #change(change: Partial<Mix>): void {
-    const { columns, rows, boundary } = { ...this.#mix, ...change };
-    this.#studio.setToolState([writePicks(columns), writePicks(rows), boundary].join('/'));
+    this.#write(writeMix({ ...this.#mix, ...change }));
+  }
+
+  #write(text: string): void {
+    this.#studio.setToolState(text);
     this.#studio.redraw();
   }
 
-  #setSeed(side: 'columns' | 'rows', at: number, seed: number): void {
-    this.#change({ [side]: this.#mix[side].map((pick, i) => (i === at ? { seed, label: null } : pick)) });
+  #setSeed(side: SideName, at: number, seed: number): void {
+    this.#change({ [side]: this.#mix[side].map((pick, i) => (i === at ? { ...pick, seed } : pick)) });
   }
 
-  #roll(side: 'columns' | 'rows'): void {
-    this.#change({ [side]: this.#mix[side].map(() => ({ seed: anySeed(), label: null })) });
-  }
-
-  #reset(): void {
-    this.#studio.setToolState('');
-    this.#studio.redraw();
-  }
-
-  #buildToolbar(): HTMLElement {
-    const buttons = [
-      button('New columns', () => this.#roll('columns')),
-      button('New rows', () => this.#roll('rows')),
-      button('Start over', () => this.#reset()),
-    ];
-    return make('div', { class: 'toolbar' }, this.#boundary.element, ...buttons);
+  #roll(side: SideName): void {
+    this.#change({ [side]: this.#mix[side].map((pick) => ({ ...pick, seed: anySeed() })) });
   }
 
   #buildTable(): HTMLTableElement {
-    const rows = this.#rows.map((edge, row) => {
-      const tiles = this.#cells.slice(row * COLUMNS, (row + 1) * COLUMNS);
-      return make('tr', {}, edge.element, ...tiles.map(({ element }) => make('td', {}, element)));
+    const { columns, rows } = this.#sides;
+    const heads = columns.tiles.map(({ element }) => make('th', { scope: 'col' }, element));
+    const lines = rows.tiles.map(({ element: head }, row) => {
+      const cells = this.#cells.slice(row * EDGE, (row + 1) * EDGE).map(({ element }) => make('td', {}, element));
+      return make('tr', {}, make('th', { scope: 'row' }, head), ...cells);
     });
-    const head = make('tr', {}, make('td'), ...this.#columns.map(({ element }) => element));
-    const body = make('tbody', {}, ...rows);
-    return make('table', { class: 'pictures-table mix', 'aria-label': 'Mixed pictures' }, make('thead', {}, head), body);
+    const first = make('thead', {}, make('tr', {}, make('td'), ...heads));
+    return make('table', { 'aria-label': 'Mixed pictures' }, first, make('tbody', {}, ...lines));
   }
 }

@@ -5,7 +5,7 @@ import { walk } from '../../lib/toolbox';
 import { button, make } from '../dom';
 import type { Shown, Studio } from '../studio';
 import type { Mounted, Tool } from '../tool';
-import { type Morph, MOST_FRAMES, MOST_KEYFRAMES, placeOf, readMorph, writeMorph } from './morph_state';
+import { FEWEST_FRAMES, type Morph, MOST_FRAMES, MOST_KEYFRAMES, placeOf, readMorph, writeMorph } from './morph_state';
 import { fill } from './parts/drawing';
 import { ExportBar } from './parts/export_bar';
 import { seedField, Slider } from './parts/fields';
@@ -43,7 +43,7 @@ class MorphView implements Mounted {
   readonly #exportBar: ExportBar;
   readonly #frames = new Slider({
     label: 'Pictures from one to the next',
-    min: 2,
+    min: FEWEST_FRAMES,
     max: MOST_FRAMES,
     step: 1,
     onChange: (frames) => this.#change({ frames }),
@@ -63,7 +63,7 @@ class MorphView implements Mounted {
     this.#loop.addEventListener('change', () => this.#change({ loop: this.#loop.checked }));
     this.#buildAdd();
     const loop = make('label', { class: 'check' }, this.#loop, 'Back to the first at the end');
-    const startOver = button('Start over', () => this.#write(''));
+    const startOver = button('Start over', () => this.#write(''), { class: 'quiet' });
     const settings = make('div', { class: 'toolbar' }, this.#frames.element, loop, startOver);
     const beside = make('div', { class: 'beside' }, this.#keyframes.element, this.#add, settings, this.#exportBar.element);
     panel.append(make('div', { class: 'morph' }, this.#player.element, beside));

@@ -1,3 +1,4 @@
+import { wholeNumber } from './parts/numbers';
 import { type Pick, readPicks, writePicks } from './parts/picks';
 
 /** Keyframes, and how to go from one to the next. */
@@ -10,6 +11,7 @@ export interface Morph {
 }
 
 export const MOST_KEYFRAMES = 12;
+export const FEWEST_FRAMES = 2;
 export const MOST_FRAMES = 48;
 
 const FRAMES = 24;
@@ -19,7 +21,7 @@ export function readMorph(text: string): Morph {
   const [keyframes = '', frames = '', loop = text === '' ? 'loop' : ''] = text.split('/');
   return {
     keyframes: readPicks(keyframes).slice(0, MOST_KEYFRAMES),
-    frames: Math.min(Math.floor(Number(frames)) || FRAMES, MOST_FRAMES) || FRAMES,
+    frames: wholeNumber(frames, FEWEST_FRAMES, MOST_FRAMES, FRAMES),
     loop: loop === 'loop',
   };
 }

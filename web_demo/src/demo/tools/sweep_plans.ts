@@ -2,6 +2,7 @@ import type { Generator, Latents } from '../../lib/api';
 import type { Manifest } from '../../lib/manifest';
 import { classSweep, sweepCoordinate, zLatents } from '../../lib/toolbox';
 import type { Shown, Studio } from '../studio';
+import { wholeNumber } from './parts/numbers';
 import { latentsOf, seedsFrom, withLabels } from './parts/picks';
 
 export type Mode = 'classes' | 'styles' | 'z';
@@ -51,7 +52,7 @@ export function readSweep(text: string, manifest: Manifest): Sweep {
   const [name, number = '', span = ''] = text.split('/');
   const modes = modesOf(manifest);
   const mode = modes.find(({ id }) => id === name)?.id ?? modes[0]!.id;
-  const upTo = (most: number) => Math.min(Math.max(0, Math.floor(Number(number)) || 0), most);
+  const upTo = (most: number) => wholeNumber(number, 0, most, 0);
   const { c_dim: classes, z_dim: size } = manifest.spec;
   return {
     mode,

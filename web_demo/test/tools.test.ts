@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Direction } from '../src/lib/manifest';
+import { readSum, writeSum } from '../src/demo/tools/arithmetic_state';
+import { readAmounts, writeAmounts } from '../src/demo/tools/directions_state';
+import { readMix, withColumn, writeMix } from '../src/demo/tools/mix_state';
+import { moved, placeOf, readMorph, writeMorph } from '../src/demo/tools/morph_state';
+import { Latest } from '../src/demo/tools/parts/latest';
+import { readPicks, writePicks } from '../src/demo/tools/parts/picks';
+import { modesOf, readSweep, writeSweep } from '../src/demo/tools/sweep_plans';
+import { manifestOf } from './manifest_of';
+
+describe('picks', () => {
+  it('come back from their text', () => {
+    const picks = [
+      { seed: 5, label: 3 },
+      { seed: 4294967295, label: null },
+    ];
+    expect(writePicks(picks)).toBe('5:3,4294967295');
+    expect(readPicks(writePicks(picks))).toEqual(picks);
+  });
+
+  it.each(['', 'x', '-1', '1.5', '4294967296', '1:', '1:a'])('leave out %j', (text) => {
+    expect(readPicks(`${text},7`)).toEqual([{ seed: 7, label: null }]);
+  });
+});
+
+describe('the state of', () => {
+  it.each(['1:3,2,3,4/5,6,7,8/1', '1,2,3,4/5,6,7,8/7'])('mix comes back from %s', (text) => {
+    expect(writeMix(readMix(text, 8))).toBe(text);
+  });
+
+  it('mix stays within the layers', () => {
+    expect(['', '//x', '//0', '//99'].map((text) => readMix(text, 8).boundary)).toEqual([4, 4, 4, 7]);
+  });
+
+  it('mix takes a column in front', () => {
+    expect(withColumn('', { seed: 9, label: null })).toBe('9');
+    expect(withColumn('1,2,3,4/5/2', { seed: 9, label: 1 })).toBe('9:1,1,2,3/5/2');
+  });
+
+  it.each(['1:3,5,9/24/loop', '1,2/2', '/24/loop'])('morph comes back from %s', (text) => {
+    expect(writeMorph(readMorph(text))).toBe(text);
+  });
+
+  it('morph has its defaults, and bounds', () => {
+    expect(readMorph('')).toEqual({ keyframes: [], frames: 24, loop: true });
+    expect(readMorph('1/999').frames).toBe(48);
+    expect(readMorph('1/-3').frames).toBe(2);
+  });
+
+  it.each(['1:3,2:4,5:3', '1,2,3/77:0,78'])('arithmetic comes back from %s', (text) => {
+    expect(writeSum(readSum(text))).toBe(text);
+  });
+
+  it.each(['classes', 'styles', 'z/12/3'])('sweep comes back from %s', (text) => {
+    const manifest = manifestOf({ c_dim: 10, z_dim: 64 });
+    expect(writeSweep(readSweep(text, manifest))).toBe(text);
+  });
+
+  it('sweep is what the model has', () => {
+    const plain = manifestOf({ c_dim: 0, z_dim: 8 });
+    expect(modesOf(plain).map(({ id }) => id)).toEqual(['z']);
+    expect(readSweep('classes', plain)).toEqual({ mode: 'z', first: 0, coordinate: 0, span: 1 });
+    expect(readSweep('z/99/7', plain)).toMatchObject({ coordinate: 7, span: 1 });
+    const many = manifestOf({ c_dim: 1000, z_dim: 8 });
+    expect(readSweep('classes/990', many).first).toBe(960);
+  });
+
+  it('directions comes back, whatever their names', () => {
+    const items = ['sefa-0', 'hair, long: yes'].map(direction);
+    const amounts = new Map([
+      ['sefa-0', 1.5],
+      ['hair, long: yes', -2],
+    ]);
+    expect(readAmounts(writeAmounts(amounts), items)).toEqual(amounts);
+    expect(writeAmounts(new Map([['sefa-0', 0]]))).toBe('');
+    expect(readAmounts('sefa-0:9,other:1,sefa-1:x', items)).toEqual(new Map([['sefa-0', 3]]));
+  });
+});
+
+describe('a morph', () => {
+  it('has its keyframes in any order', () => {
+    expect(moved(['a', 'b', 'c', 'd'], 0, 2)).toEqual(['b', 'c', 'a', 'd']);
+    expect(moved(['a', 'b', 'c', 'd'], 3, 0)).toEqual(['d', 'a', 'b', 'c']);
+  });
+
+  it('knows where a picture stands', () => {
+    const keyframes = [1, 2, 3].map((seed) => ({ seed, label: null }));
+    const places = [0, 3, 4, 8, 11].map((frame) => placeOf(frame, { keyframes, frames: 4, loop: true }));
+    expect(places).toEqual([
+      { from: 0, to: 1, along: 0 },
+      { from: 0, to: 1, along: 0.75 },
+      { from: 1, to: 2, along: 0 },
+      { from: 2, to: 0, along: 0 },
+      { from: 2, to: 0, along: 0.75 },
+    ]);
+  });
+});
+
+describe('of what is asked for, the latest', () => {
+  it('is done, one at a time, and what was in between is not', async () => {
+    const done: string[] = [];
+    const latest = new Latest(() => undefined);
+    const work = (name: string) => async () => {
+      done.push(`${name} begins`);
+      await Promise.resolve();
+      done.push(`${name} ends`);
+    };
+    for (const name of ['first', 'second', 'third']) latest.ask(work(name));
+    await settled();
+    expect(done).toEqual(['first begins', 'first ends', 'third begins', 'third ends']);
+  });
+
+  it('is done after one that failed', async () => {
+    const errors: unknown[] = [];
+    const latest = new Latest((error) => errors.push(error));
+    let done = false;
+    latest.ask(() => Promise.reject(new Error('no')));
+    latest.ask(async () => void (done = true));
+    await settled();
+    expect([errors.length, done]).toEqual([1, true]);
+  });
+
+  it('can be dropped', async () => {
+    const latest = new Latest(() => undefined);
+    let done = 0;
+    const work = async () => void done++;
+    latest.ask(work);
+    latest.ask(work);
+    latest.drop();
+    await settled();
+    expect(done).toBe(1);
+  });
+});
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+function direction(name: string): Direction {
+  return { name, title: null, method: 'sefa', space: 'w', layers: [0, 8], range: [-3, 3], explained: null, preview: null };
+}
