@@ -9,6 +9,7 @@ export { type Pictures, toImageData } from './pixels';
 export { RandomState } from './random_state';
 export { isBroken } from './runtimes/broken';
 export { candidates, type RuntimeName, runtimeNames, runtimesFor } from './runtimes/registry';
+export { type Share, shareBundle, type ShareOptions } from './shared';
 export type { Tensor } from './tensor';
 export * from './toolbox';
 export { type CaseResult, type Verification, verifyBundle } from './verify';
