@@ -39,6 +39,10 @@ export class Controls {
     this.#seed.max = String(LARGEST_SEED);
   }
 
+  set hidden(hidden: boolean) {
+    this.#form.hidden = hidden;
+  }
+
   /** Offer what a model can do. */
   offer(manifest: Manifest): void {
     this.#manifest = manifest;

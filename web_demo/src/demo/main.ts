@@ -1,5 +1,5 @@
 import { verifyBundle } from '../lib';
-import { messageOf } from '../lib/errors';
+import { explain } from './advice';
 import { fetchModels } from './models';
 import { Page } from './page';
 import { Status } from './status';
@@ -21,6 +21,6 @@ async function start(status: Status): Promise<void> {
     status.onRetry = () => page.redraw();
   } catch (error) {
     status.onRetry = () => void start(status);
-    status.fail(messageOf(error));
+    status.fail(explain(error));
   }
 }

@@ -1,5 +1,5 @@
 import type { Generator } from '../lib/api';
-import { messageOf } from '../lib/errors';
+import { explain } from './advice';
 import { Controls } from './controls';
 import { byId, make } from './dom';
 import { LoadedModel } from './loaded_model';
@@ -8,6 +8,7 @@ import type { Models } from './models';
 import { copyText, type DialogHost, PictureDialog } from './picture_dialog';
 import { readState, type State, writeState } from './state';
 import type { Status } from './status';
+import { Stored } from './stored';
 import { ModelStudio, type Shown, type StudioHost } from './studio';
 import { Tabs } from './tabs';
 import type { Mounted, Tool } from './tool';
@@ -26,6 +27,7 @@ export class Page implements StudioHost, DialogHost {
   readonly #tabs = new Tabs((tool) => this.#go({ ...this.#state, tool }, 'push'));
   readonly #controls = new Controls((change, control) => this.#choose(change, control));
   readonly #dialog = new PictureDialog(this);
+  readonly #stored = new Stored();
   #state: State = readState('');
   #studio: ModelStudio | null = null;
   #open: { readonly tool: Tool; readonly mounted: Mounted } | null = null;
@@ -96,7 +98,7 @@ export class Page implements StudioHost, DialogHost {
 
   fail(error: unknown): void {
     if (error instanceof DOMException && error.name === 'AbortError') return;
-    this.#status.fail(messageOf(error));
+    this.#status.fail(explain(error));
   }
 
   /** Changes of the same control, such as a slider under way, are one step of the history. */
@@ -115,7 +117,9 @@ export class Page implements StudioHost, DialogHost {
     this.#panel.setAttribute('aria-busy', 'true');
     this.#show(state, entry, signal)
       .catch((error: unknown) => signal.aborted || this.fail(error))
-      .finally(() => signal.aborted || this.#panel.setAttribute('aria-busy', 'false'));
+      .finally(() => signal.aborted || this.#panel.setAttribute('aria-busy', 'false'))
+      .then(() => this.#stored.show())
+      .catch(() => undefined); // how much is stored is a courtesy
   }
 
   async #show(wanted: State, entry: Entry, signal: AbortSignal): Promise<void> {
@@ -155,6 +159,7 @@ export class Page implements StudioHost, DialogHost {
       const body = make('div', { class: `tool tool-${tool.id}` });
       this.#panel.replaceChildren(make('p', { class: 'hint' }, tool.hint), body);
       this.#tabs.select(tool.id);
+      this.#controls.hidden = tool.usesSettings === false;
       this.#open = { tool, mounted: tool.mount(body, studio) };
     }
     return this.#open.mounted;

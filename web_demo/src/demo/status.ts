@@ -8,6 +8,7 @@ export class Status {
   readonly #text = byId('status', HTMLParagraphElement);
   readonly #bytes = byId('bytes', HTMLSpanElement);
   readonly #bar = byId('progress', HTMLProgressElement);
+  readonly #notice = byId('notice', HTMLParagraphElement);
   readonly #retry = byId('retry', HTMLButtonElement);
   #loadingSince = 0;
 
@@ -28,6 +29,17 @@ export class Status {
 
   fail(text: string): void {
     this.#show(text, 'failed');
+  }
+
+  /** Something that stays true until the next model or runtime; empty to take it back. */
+  notice(text: string): void {
+    this.#notice.textContent = text;
+    this.#notice.hidden = text === '';
+  }
+
+  /** The model is there: from here on it draws. */
+  settleLoad(text: string): void {
+    if (this.#text.dataset['state'] === 'busy') this.busy(text);
   }
 
   /** What was drawn is all there: say so unless something else was said. */

@@ -13,6 +13,8 @@ export interface Tool {
   available(manifest: Manifest): boolean;
   /** Build the panel. What it draws comes with `update`, which the page calls next. */
   mount(panel: HTMLElement, studio: Studio): Mounted;
+  /** False where the settings beside the tools change nothing that it shows: then they are not there. */
+  readonly usesSettings?: false;
   /** How pictures of the dialog get into this tool; without it they do not. */
   readonly collect?: Collect;
 }

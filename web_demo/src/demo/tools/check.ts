@@ -14,6 +14,7 @@ export const check: Tool = {
   id: 'check',
   title: 'Check',
   hint: 'Does this device draw the very pictures that were recorded when the model was exported? Find out, pixel by pixel.',
+  usesSettings: false,
   available: ({ goldens }) => goldens.cases.length > 0,
   mount: (panel, studio) => new CheckView(panel, studio),
 };
@@ -55,8 +56,7 @@ class CheckView implements Mounted {
     this.#running = null;
     this.#enable(true);
     compareSpeeds(this.#rows);
-    const passed = rows.filter((row) => row.passed).length;
-    this.#studio.say(signal.aborted ? 'Stopped' : `${passed} of ${rows.length} checked runtimes draw the same pictures here`);
+    this.#studio.say(signal.aborted ? 'Stopped' : conclusion(rows));
   }
 
   async #checkOne(row: Row, signal: AbortSignal): Promise<void> {
@@ -66,7 +66,7 @@ class CheckView implements Mounted {
     try {
       row.finish(await verifyBundle(url, row.runtime, { signal, onCase: () => row.step() }));
     } catch (error) {
-      row.fail(signal.aborted ? 'Stopped' : messageOf(error), signal.aborted);
+      row.fail(signal.aborted ? 'Stopped' : `It does not run here: ${messageOf(error)}`);
     }
   }
 
@@ -77,15 +77,18 @@ class CheckView implements Mounted {
   }
 }
 
+type RowState = 'idle' | 'running' | 'passed' | 'failed';
+
 /** One runtime: its name, its verdict, and how fast it is beside the others. */
 class Row {
   readonly element = make('li');
   readonly button: HTMLButtonElement;
-  readonly #version = make('small', {}, 'not checked yet');
+  readonly #version = make('small');
   readonly #verdict = make('p', { class: 'verdict' });
   readonly #speed = make('p', { class: 'speed' });
-  readonly #bar = make('span', { class: 'bar', 'aria-hidden': 'true' });
+  readonly #bar = make('span', { class: 'bar' });
   #picturesASecond: number | null = null;
+  #state: RowState = 'idle';
   #done = 0;
   #cases = 0;
 
@@ -96,13 +99,14 @@ class Row {
     const title = runtimeTitle(runtime);
     this.button = button('Check', () => onCheck(this), { 'aria-label': `Check ${title}` });
     const name = make('div', { class: 'name' }, make('h3', {}, title), this.#version);
-    this.element.append(name, this.#verdict, this.#speed, this.#bar, this.button);
+    const track = make('span', { class: 'track', 'aria-hidden': 'true' }, this.#bar);
+    this.element.append(name, this.#verdict, this.#speed, track, this.button);
     this.element.dataset['runtime'] = runtime;
     this.#set('idle', '');
   }
 
-  get passed(): boolean {
-    return this.element.dataset['state'] === 'passed';
+  get state(): RowState {
+    return this.#state;
   }
 
   get picturesASecond(): number | null {
@@ -133,8 +137,9 @@ class Row {
     this.#speed.textContent = `${rounded(this.#picturesASecond)} pictures a second`;
   }
 
-  fail(text: string, stopped: boolean): void {
-    this.#set(stopped ? 'idle' : 'failed', stopped ? text : `Not on this device: ${text}`);
+  /** It was stopped, or could not run at all. */
+  fail(text: string): void {
+    this.#set('idle', text);
   }
 
   /** @param share of the fastest runtime's speed, 0 to 1 */
@@ -146,10 +151,21 @@ class Row {
     this.#bar.style.inlineSize = `${100 * share}%`;
   }
 
-  #set(state: 'idle' | 'running' | 'passed' | 'failed', text: string): void {
+  #set(state: RowState, text: string): void {
+    this.#state = state;
     this.element.dataset['state'] = state;
     this.#verdict.textContent = text;
   }
+}
+
+function conclusion(rows: readonly Row[]): string {
+  const ran = rows.filter(({ state }) => state === 'passed' || state === 'failed');
+  const passed = ran.filter(({ state }) => state === 'passed').length;
+  if (ran.length === 0) return 'Nothing could be checked';
+  const all = ran.length === 1 ? 'it draws' : `all ${ran.length} runtimes draw`;
+  return passed === ran.length
+    ? `Checked: ${all} the same pictures here`
+    : `Checked: ${ran.length - passed} of ${ran.length} runtimes draw other pictures here`;
 }
 
 function compareSpeeds(rows: readonly Row[]): void {
