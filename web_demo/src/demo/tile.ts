@@ -27,7 +27,8 @@ export class Tile {
     this.#shown = shown;
     paint(this.#canvas, shown);
     this.#caption.textContent = caption;
-    this.element.setAttribute('aria-label', shown.title);
+    const named = shown.title.toLowerCase().includes(caption.toLowerCase());
+    this.element.setAttribute('aria-label', named ? shown.title : `${caption}: ${shown.title}`); // what is seen is in the name
     this.element.disabled = false;
   }
 
