@@ -7,6 +7,7 @@ files of each bundle that a page loads and `models.json`, which lists them. It w
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -45,6 +46,7 @@ MIME_TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
     "": "application/octet-stream",
 }
@@ -55,7 +57,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
+    "Accept-Ranges": "bytes",
 }
+# One part; whoever asks for several gets the whole, as HTTP allows.
+RANGE = re.compile(r"bytes=(?=.*\d)(\d{0,15})-(\d{0,15})")
 
 
 def build_site(bundles: Sequence[Path], output: Path, *, space: bool = False, force: bool = False) -> Path:
@@ -172,6 +177,28 @@ class _Handler(SimpleHTTPRequestHandler):
             return str(root / MODELS_NAME / "is no folder")
         # `resolve` drops the slash at the end, which tells a folder's page from a file.
         return f"{found}/" if plain.endswith("/") else str(found)
+
+    def send_head(self) -> Any:
+        """The file, or the part of it that is asked for."""
+        path = self.translate_path(self.path)
+        wanted = RANGE.fullmatch(self.headers.get("Range", ""))
+        if wanted is None or "If-Range" in self.headers or path.endswith("/") or not Path(path).is_file():
+            return super().send_head()
+        data = Path(path).read_bytes()
+        first, last = wanted.groups()
+        start = int(first) if first else max(0, len(data) - int(last))
+        end = min(len(data), int(last) + 1) if first and last else len(data)
+        if start >= end:
+            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+            data = b""
+        else:
+            self.send_response(HTTPStatus.PARTIAL_CONTENT)
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
+            self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Length", str(len(data[start:end])))
+        self.end_headers()
+        return io.BytesIO(data[start:end])
 
     def list_directory(self, path: Any) -> None:
         """No listing."""

@@ -268,6 +268,52 @@ def test_preview_types(connection: HTTPConnection, path: str, kind: str) -> None
     assert response.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
 
 
+MODULE = b"export {};"  # what /lib/module.mjs holds
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "part"),
+    [
+        ("bytes=7-", "bytes 7-9/10", MODULE[7:]),
+        ("bytes=0-3", "bytes 0-3/10", MODULE[:4]),
+        ("bytes=9-99", "bytes 9-9/10", MODULE[9:]),
+        ("bytes=-3", "bytes 7-9/10", MODULE[-3:]),
+        ("bytes=-99", "bytes 0-9/10", MODULE),
+    ],
+)
+def test_preview_gives_parts(connection: HTTPConnection, wanted: str, found: str, part: bytes) -> None:
+    connection.request("GET", "/lib/module.mjs", headers={"Range": wanted})
+    response = connection.getresponse()
+    assert (response.status, response.headers["Content-Range"]) == (206, found)
+    assert response.headers["Content-Type"] == "text/javascript"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert response.read() == part
+
+
+@pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=5-4", "bytes=-0"])
+def test_preview_has_no_such_part(connection: HTTPConnection, wanted: str) -> None:
+    connection.request("GET", "/lib/module.mjs", headers={"Range": wanted})
+    response = connection.getresponse()
+    assert (response.status, response.headers["Content-Range"], response.read()) == (416, "bytes */10", b"")
+    assert get(connection, "/lib/module.mjs").status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Range": "bytes=0-1,4-5"},
+        {"Range": "bytes=-"},
+        {"Range": "lines=1-2"},
+        {"Range": "bytes=1-", "If-Range": '"an etag"'},
+    ],
+)
+def test_preview_gives_the_whole_where_it_knows_no_better(connection: HTTPConnection, headers: dict[str, str]) -> None:
+    connection.request("GET", "/lib/module.mjs", headers=headers)
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, MODULE)
+    assert response.headers["Accept-Ranges"] == "bytes"
+
+
 @pytest.mark.parametrize(
     "path",
     ["/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/link.txt", "/lib/", "/%00", "/none"],

@@ -3,12 +3,13 @@ import { resolve } from 'node:path';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 
 import { thirdPartyLicences } from './licences.ts';
+import { serviceWorker } from './service_worker.ts';
 
 /** The page and the library, which lie side by side so that both use one copy of the runtimes. */
 export default defineConfig({
   root: 'src/demo',
   base: './', // works in any sub-folder
-  plugins: [contentSecurityPolicy(), importsInWorkers(), thirdPartyLicences()],
+  plugins: [contentSecurityPolicy(), importsInWorkers(), thirdPartyLicences(), serviceWorker()],
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   build: {
     outDir: resolve(process.env['GANEXPORT_WEB_OUTPUT'] ?? '../ganexport/_web', 'site'),
@@ -44,6 +45,7 @@ function contentSecurityPolicy(): Plugin {
     "img-src 'self' blob:",
     "connect-src 'self'",
     "worker-src 'self'",
+    "manifest-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
   ].join('; ');

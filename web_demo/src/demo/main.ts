@@ -1,4 +1,5 @@
 import { verifyBundle } from '../lib';
+import { worksOffline } from '../sw/register';
 import { explain } from './advice';
 import { fetchModels } from './models';
 import { Page } from './page';
@@ -17,6 +18,7 @@ start(new Status());
 
 async function start(status: Status): Promise<void> {
   try {
+    await worksOffline();
     const page = new Page(await fetchModels(), tools, status);
     status.onRetry = () => page.redraw();
   } catch (error) {
