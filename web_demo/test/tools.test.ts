@@ -31,7 +31,7 @@ describe('the state of', () => {
   });
 
   it('mix stays within the layers', () => {
-    expect(['', '//x', '//0', '//99'].map((text) => readMix(text, 8).boundary)).toEqual([4, 4, 1, 7]);
+    expect(['', '//x', '//0', '//99'].map((text) => readMix(text, 8).boundary)).toEqual([3, 3, 1, 7]);
   });
 
   it('mix takes a column in front', () => {

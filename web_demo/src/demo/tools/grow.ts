@@ -9,8 +9,8 @@ import { shownBy } from './parts/drawing';
 import { latentsOf, seedsFrom, withLabels } from './parts/picks';
 import { Player } from './parts/player';
 
-/** Its part of the address where it is on. */
-const CONTRAST = 'contrast';
+/** Its part of the address where small sizes are shown as they are. */
+const PLAIN = 'plain';
 
 /** Sizes a second. */
 const RATE = 1.5;
@@ -39,7 +39,7 @@ class GrowView implements Mounted {
     this.#tiles = [...previews, spec.resolution].map(() => new Tile(open));
     this.#sizes.append(...this.#tiles.map(({ element }) => element));
     this.#contrast.addEventListener('change', () => {
-      studio.setToolState(this.#contrast.checked ? CONTRAST : '');
+      studio.setToolState(this.#contrast.checked ? '' : PLAIN);
       studio.redraw();
     });
     const contrast = make('label', { class: 'check' }, this.#contrast, 'Full contrast at every size');
@@ -48,7 +48,7 @@ class GrowView implements Mounted {
 
   async update(signal: AbortSignal): Promise<void> {
     const studio = this.#studio;
-    this.#contrast.checked = studio.toolState === CONTRAST;
+    this.#contrast.checked = studio.toolState !== PLAIN;
     const generator = await studio.generator();
     signal.throwIfAborted();
     const picks = withLabels(studio, seedsFrom(studio, 0, 1));

@@ -62,11 +62,11 @@ class MixTable implements Mounted {
     this.#sides = { columns, rows };
     this.#cells = Array.from({ length: EDGE * EDGE }, () => new Tile(open));
     this.#boundary = new Slider({
-      label: 'From the columns',
+      label: 'Coarse layers',
       min: 1,
       max: this.#layers - 1,
       step: 1,
-      describe: (value) => `layers 1 to ${value} of ${this.#layers}`,
+      describe: (value) => `1 to ${value} of ${this.#layers}`,
       onChange: (boundary) => this.#change({ boundary }),
     });
     const startOver = button('Start over', () => this.#write(''), { class: 'quiet' });

@@ -19,7 +19,7 @@ export function readMix(text: string, layers: number): Mix {
   return {
     columns: readPicks(columns).slice(0, EDGE),
     rows: readPicks(rows).slice(0, EDGE),
-    boundary: wholeNumber(boundary, 1, layers - 1, Math.ceil(layers / 2)),
+    boundary: wholeNumber(boundary, 1, layers - 1, Math.ceil(layers / 3)),
   };
 }
 
