@@ -197,7 +197,7 @@ class Direction(_Data):
     """A direction in the latent space: one step changes the same thing in every picture.
 
     Its vector in the file of directions has its name: float32 [w_dim] or [z_dim]. An amount of 1 is one standard
-    deviation of the latents along it.
+    deviation of the latents along it; where there are classes, of those of one class.
     """
 
     name: str = Field(min_length=1, description="e.g. `sefa-0`, `pca-3`, `class-7`.")

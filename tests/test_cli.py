@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
+from support.trees import tree
 
 from ganexport import __version__, cli, open_bundle
 from ganexport.errors import GanExportError, ParityError, UserError
@@ -24,7 +25,7 @@ from ganexport.pictures import grid
 from ganexport.runtimes import RUNTIMES
 from ganexport.weights import read_tensors
 
-VERBS = ("info", "convert", "generate", "verify", "site", "preview", "demo")
+VERBS = ("info", "convert", "generate", "verify", "directions", "site", "preview", "demo")
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,6 @@ def onnxruntime_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Node, which would take its time."""
     for name in [n for n in RUNTIMES if n != "onnxruntime-cpu"]:
         monkeypatch.delitem(RUNTIMES, name)
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Every file under a folder, and every folder, to see that nothing was written."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else b"" for p in folder.rglob("*")}
 
 
 # ------------------------------------------------------------------------------------------------------- bad input
@@ -367,6 +363,43 @@ def test_the_installed_program(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {tmp_path / 'none'} does not exist\n"
+
+
+def test_directions(digits_bundle: Path, tmp_path: Path, run: Callable[..., Ended]) -> None:
+    bundle = Path(shutil.copytree(digits_bundle, tmp_path / "digits"))
+    there = read_manifest(bundle).directions
+    drop = [word for one in (there.items if there else ()) for word in ("--drop", one.name)]
+    small = ("--samples", "200", "--count", "1", "--no-previews")
+    ended = run("directions", bundle, "--method", "sefa, pca", *small, "--name", "pca-0=slant", *drop, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    facts = json.loads(ended.out)
+    assert [(one["name"], one["title"], one["preview"]) for one in facts] == [
+        ("sefa-0", None, None),
+        ("pca-0", "slant", None),
+    ]
+
+    ended = run("directions", bundle, "--name", "sefa-0=weight = bold", "--drop", "pca-0")
+    assert (ended.status, ended.err) == (0, "")
+    assert [line.split() for line in ended.out.splitlines()] == [
+        ["direction", "title", "moves", "range", "explains"],
+        ["sefa-0", "weight", "=", "bold", "w", "0-7", "-3", "…", "3"],
+    ]
+    for arguments, message in [
+        (("--name", "sefa-0"), '--name takes a name and a title such as sefa-0="smile"; found'),
+        (("--method", "ganspace"), "unknown method ganspace"),
+        (("--method", "sefa"), "already; pass --force"),
+        (("--count", "0"), "--count is how many directions to find"),
+        (("--layers", "9-9"), "--layers is all, coarse, middle, fine, or first-last within 0-7"),
+        (("--attributes", "missing.csv"), "cannot read the attributes in missing.csv"),
+    ]:
+        ended = run("directions", bundle, "--samples", "200", *arguments)
+        assert ended.status == 2
+        assert ended.out == ""
+        assert message in ended.err
+        assert ended.err.count("\n") == 1
+    left = read_manifest(bundle).directions
+    assert left is not None
+    assert [one.name for one in left.items] == ["sefa-0"]
 
 
 # ----------------------------------------------------------------------------------------------------------- help
