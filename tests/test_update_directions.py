@@ -198,3 +198,14 @@ def test_vectors_that_do_not_fit(found: Path) -> None:
 def test_what_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no bundle"):
         update_directions(tmp_path)
+
+
+def test_a_manifest_cannot_have_other_files_removed(found: Path) -> None:
+    manifest = read_manifest(found)
+    assert manifest.directions is not None
+    items = tuple(one.model_copy(update={"preview": "onnx/mapping.onnx"}) for one in manifest.directions.items)
+    directions = manifest.directions.model_copy(update={"items": items})
+    (found / "ganexport.json").write_text(manifest.model_copy(update={"directions": directions}).to_json())
+    assert update_directions(found, None, drop=["pca-0", "pca-1"]) == ()
+    check_files(found, read_manifest(found))
+    assert (found / "onnx" / "mapping.onnx").is_file()

@@ -30,6 +30,8 @@ REACH = 3.0
 """Amounts go this far at least: 99.7% of what is normally distributed lies within."""
 FLAT = 1e-9
 """A share of the variance below this is none."""
+MOST_CLASSES = 20
+"""With more classes than these, nobody wants a direction to each unless it is asked for."""
 A_RUN = 500
 """Latents that are mapped at once."""
 
@@ -41,8 +43,8 @@ class DirectionOptions:
     """What to find.
 
     Attributes:
-        methods: `sefa` (from the weights), `pca` (from sampled w), `classes` (from the mean of each class); None for
-            all that the bundle allows, or for none of them with `attributes`.
+        methods: `sefa` (from the weights), `pca` (from sampled w), `classes` (to the mean of each class); None for
+            all that the bundle allows, classes up to 20 of them, or for none of these with `attributes`.
         attributes: A CSV file with the columns `seed`, maybe `label`, and attributes.
         count: How many directions `sefa` and `pca` find.
         layers: Which ws they move: `all`, `coarse`, `middle`, `fine`, or `a-b` from 0, both included.
@@ -104,7 +106,7 @@ class _Finder:
         spec, own = self._spec, CHECKPOINT_NAME in self._bundle.manifest.files
         sefa: tuple[Method, ...] = ("sefa",) if own and spec.architecture in ARCHITECTURES else ()
         pca: tuple[Method, ...] = ("pca",) if spec.has_w_space else ()
-        classes: tuple[Method, ...] = ("classes",) if spec.has_w_space and spec.c_dim else ()
+        classes: tuple[Method, ...] = ("classes",) if spec.has_w_space and 0 < spec.c_dim <= MOST_CLASSES else ()
         return sefa + pca + classes
 
     def sefa(self) -> list[Found]:

@@ -148,9 +148,10 @@ def _new(path: Path) -> Path:
 
 
 def _drop_unused(folder: Path, before: Manifest, after: Manifest) -> None:
-    """Remove files that only directions used which are no more."""
+    """Remove files of directions that are no more; nothing else, whatever the manifest calls a preview."""
     for path in _used(before) - _used(after):
-        (folder / path).unlink(missing_ok=True)
+        if _is_ours(path):
+            (folder / path).unlink(missing_ok=True)
     with suppress(OSError):  # it holds something
         (folder / PREVIEW_FOLDER).rmdir()
 
@@ -167,10 +168,14 @@ def _files(folder: Path, before: Manifest) -> dict[str, FileEntry]:
     files = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST_NAME):
         name = path.relative_to(folder).as_posix()
-        touched = name in (VECTORS_NAME, CARD_NAME) or name.startswith(f"{PREVIEW_FOLDER}/")
-        known = None if touched else before.files.get(name)
+        known = None if name == CARD_NAME or _is_ours(name) else before.files.get(name)
         files[name] = known or FileEntry(bytes=path.stat().st_size, sha256=file_sha256(path))
     return files
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a file is there for directions alone."""
+    return path == VECTORS_NAME or path.startswith(f"{PREVIEW_FOLDER}/")
 
 
 def _file_name(name: str) -> str:
