@@ -8,7 +8,7 @@ import type { Plugin } from 'vite';
 import own from './package.json' with { type: 'json' };
 
 const HERE = import.meta.dirname;
-const RELATIVE_IMPORT = /(from |import\()'(\.[^']*)'/g;
+const RELATIVE_IMPORT = /(from |import\()['"](\.[^'"]*)['"]/g;
 
 /** What npm and bundlers read. Everything is in the files, so it depends on nothing. */
 const PACKAGE = {
@@ -28,11 +28,26 @@ const PACKAGE = {
   sideEffects: ['./gan-generator.js', './parts/*'],
 };
 
+/** A script that ONNX Runtime looks for beside its own, in vain: every bundler of a user would say so, or stop there. */
+const OWN_SCRIPT = /new (\w+)\("ort\.[\w.]+\.mjs", ?import\.meta\.url\)/g;
+
+/** What our minifier makes of a worker's options. Vite, at a user's, knows a type in plain quotes only. */
+const WORKER_TYPE = /\{type:`module`,/g;
+
 /** Beside the built files: `package.json`, types, the guide and the licences. */
 export function npmPackage(): Plugin {
   return {
     name: 'npm-package',
     apply: 'build',
+    transform: {
+      filter: { id: /onnxruntime-web/ },
+      handler: (code) => ({ code: code.replace(OWN_SCRIPT, 'new $1(import.meta.url)'), map: null }),
+    },
+    generateBundle(_options, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type === 'chunk') chunk.code = chunk.code.replace(WORKER_TYPE, "{type:'module',");
+      }
+    },
     writeBundle({ dir }) {
       if (dir === undefined) return;
       writeFileSync(join(dir, 'package.json'), `${JSON.stringify(PACKAGE, null, 2)}\n`);

@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 
 import { defineConfig } from 'vite';
 
-import { thirdPartyLicences } from './licences.ts';
 import { npmPackage } from './npm_package.ts';
 import site from './vite.config.ts';
 
@@ -10,15 +9,20 @@ import site from './vite.config.ts';
 export default defineConfig({
   ...site,
   root: import.meta.dirname,
-  plugins: [thirdPartyLicences(), npmPackage()],
+  plugins: [site.plugins, npmPackage()],
   build: {
     ...site.build,
     outDir: resolve(import.meta.dirname, 'dist/package'),
     rolldownOptions: {
       ...site.build?.rolldownOptions,
-      input: { 'gan-generator': 'src/lib/gan-generator.ts', index: 'src/lib/index.ts' },
+      input: {
+        'gan-generator': 'src/lib/gan-generator.ts',
+        index: 'src/lib/index.ts',
+        worker: 'src/lib/worker/worker.ts',
+      },
       output: {
-        entryFileNames: '[name].js',
+        // The script that starts the worker is a part, and looks for it beside itself.
+        entryFileNames: ({ name }) => (name === 'worker' ? 'parts/worker.js' : '[name].js'),
         chunkFileNames: 'parts/[name]-[hash].js',
         assetFileNames: 'parts/[name]-[hash][extname]',
       },

@@ -1,9 +1,6 @@
 import { GanExportError } from '../errors';
 import type { Reply } from './protocol';
 
-/** The worker's script, which the build puts beside this one. Not `new Worker(new URL(…))`: it would be built twice. */
-const SCRIPT = './worker.js';
-
 /**
  * Start a worker, and wait until it can be talked to.
  *
@@ -11,23 +8,33 @@ const SCRIPT = './worker.js';
  * @throws GanExportError `runtime` where this page lets no worker start
  */
 export async function spawnWorker(name: string): Promise<Worker> {
-  const address = scriptAddress(new URL(SCRIPT, import.meta.url));
+  const address = isForeign() ? importingScript() : null;
   try {
-    const worker = new Worker(address, { type: 'module', name });
+    const worker = address === null ? ownWorker(name) : new Worker(address, { type: 'module', name });
     await firstMessage(worker);
     return worker;
   } catch (error) {
     throw new GanExportError('runtime', 'this page lets no worker start', { cause: error });
   } finally {
-    if (address.startsWith('blob:')) URL.revokeObjectURL(address);
+    if (address !== null) URL.revokeObjectURL(address);
   }
 }
 
+/** By this very form bundlers find the worker. Our own leaves it: there it is an entry, which lies beside this script. */
+function ownWorker(name: string): Worker {
+  return new Worker(new URL(/* @vite-ignore */ './worker.js', import.meta.url), { type: 'module', name });
+}
+
+/** Whether this script came from another origin than the page. */
+function isForeign(): boolean {
+  const { protocol, origin } = new URL(import.meta.url);
+  return protocol.startsWith('http') && origin !== globalThis.origin;
+}
+
 /** Browsers start no worker from another origin, but one of the page's own may import it. */
-function scriptAddress(script: URL): string {
-  if (script.origin === location.origin) return script.href;
-  const imports = `import ${JSON.stringify(script.href)};`;
-  return URL.createObjectURL(new Blob([imports], { type: 'text/javascript' }));
+function importingScript(): string {
+  const script = import.meta.url.replace(/[^/]*$/, 'worker.js'); // hidden from bundlers, which would copy it once more
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(script)};`], { type: 'text/javascript' }));
 }
 
 function firstMessage(worker: Worker): Promise<void> {
