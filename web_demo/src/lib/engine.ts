@@ -1,9 +1,7 @@
 import type { Downloads } from './downloads';
-import { GanExportError, messageOf } from './errors';
 import { filesOfGraph, type Graph } from './manifest';
-import { isBroken } from './runtimes/broken';
 import { createRuntime, graphsFor, type RuntimeName } from './runtimes/registry';
-import type { Files, NamedGraphs, Runtime } from './runtimes/runtime';
+import type { Runtime } from './runtimes/runtime';
 
 /** A graph with the name that its runtime knows it by. */
 export interface NamedGraph {
@@ -39,21 +37,12 @@ export async function startEngine(name: RuntimeName, downloads: Downloads, signa
   try {
     const wanted = graphs.flatMap(({ graph }) => filesOfGraph(graph));
     const [runtime, files] = await Promise.all([starting, downloads.get(wanted)]);
-    await load(runtime, Object.fromEntries(graphs.map((named) => [named.name, named.graph])), files, engine.name);
+    await runtime.load(Object.fromEntries(graphs.map((named) => [named.name, named.graph])), files);
     signal?.throwIfAborted();
     return { ...engine, runtime };
   } catch (error) {
     starting.then((runtime) => runtime.dispose()).catch(() => undefined); // also one that starts too late
     signal?.throwIfAborted();
     throw error;
-  }
-}
-
-async function load(runtime: Runtime, graphs: NamedGraphs, files: Files, name: RuntimeName): Promise<void> {
-  try {
-    await runtime.load(graphs, files);
-  } catch (error) {
-    const message = `${name} could not load the graphs: ${messageOf(error)}`;
-    throw new GanExportError(isBroken(error) ? 'broken' : 'runtime', message, { cause: error });
   }
 }
