@@ -344,11 +344,12 @@ def site(
 def preview(
     folder: Annotated[Path, typer.Argument(help="A site's folder.", show_default=False)],
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    cors: Annotated[bool, typer.Option("--cors", help="Let pages of other origins use its files.")] = False,
 ) -> None:
     """Serve a site on this machine, with the headers that browsers want."""
     from ganexport.site import serve_site
 
-    serve_site(folder, port, on_ready=lambda url: console.print(f"{url}  (Ctrl-C to stop)"))
+    serve_site(folder, port, cors=cors, on_ready=lambda url: console.print(f"{url}  (Ctrl-C to stop)"))
 
 
 @app.command(epilog="Example: ganexport demo -o demo/")

@@ -11,7 +11,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -58,6 +58,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
     "Accept-Ranges": "bytes",
+}
+CORS_HEADERS = {
+    # Together they let pages of any origin load the library and the bundles, and resume a download.
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Range, Retry-After",
+    "Cross-Origin-Resource-Policy": "cross-origin",
 }
 # One part; whoever asks for several gets the whole, as HTTP allows.
 RANGE = re.compile(r"bytes=(?=.*\d)(\d{0,15})-(\d{0,15})")
@@ -162,9 +168,13 @@ class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     extensions_map = MIME_TYPES
 
+    def __init__(self, *args: Any, extra: Mapping[str, str], **kwargs: Any) -> None:
+        self._extra = extra
+        super().__init__(*args, **kwargs)  # this answers the requests
+
     def end_headers(self) -> None:
         """Add the headers that every answer has."""
-        for name, value in HEADERS.items():
+        for name, value in self._extra.items():
             self.send_header(name, value)
         super().end_headers()
 
@@ -208,8 +218,14 @@ class _Handler(SimpleHTTPRequestHandler):
         """No log."""
 
 
-def make_server(folder: Path, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+def make_server(folder: Path, port: int, host: str = "127.0.0.1", *, cors: bool = False) -> ThreadingHTTPServer:
     """A server of a folder's files, bound but not started; port 0 takes any that is free.
+
+    Args:
+        folder: What holds an `index.html`.
+        port: TCP port.
+        host: Address to listen on.
+        cors: Whether pages of other origins may use the files.
 
     Raises:
         OptionError: The folder is no site, or the port cannot be had.
@@ -217,13 +233,19 @@ def make_server(folder: Path, port: int, host: str = "127.0.0.1") -> ThreadingHT
     if not (folder / "index.html").is_file():
         raise OptionError(f"{folder} is no site: it has no index.html")
     try:
-        return ThreadingHTTPServer((host, port), partial(_Handler, directory=str(folder)))
+        extra = {**HEADERS, **(CORS_HEADERS if cors else {})}
+        return ThreadingHTTPServer((host, port), partial(_Handler, directory=str(folder), extra=extra))
     except (OSError, OverflowError) as error:
         raise OptionError(f"port {port} on {host} cannot be had: {error}; choose another") from None
 
 
 def serve_site(
-    folder: Path, port: int, host: str = "127.0.0.1", *, on_ready: Callable[[str], None] | None = None
+    folder: Path,
+    port: int,
+    host: str = "127.0.0.1",
+    *,
+    cors: bool = False,
+    on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a site until it is interrupted.
 
@@ -231,12 +253,13 @@ def serve_site(
         folder: What `build_site` wrote.
         port: TCP port; 0 takes any that is free.
         host: Address to listen on. Without https, browsers check files only on their own machine.
+        cors: Whether pages of other origins may use the files.
         on_ready: Called with the site's address before the first answer.
 
     Raises:
         OptionError: The folder is no site, or the port cannot be had.
     """
-    with make_server(folder, port, host) as server:
+    with make_server(folder, port, host, cors=cors) as server:
         if on_ready:
             on_ready(f"http://{host}:{server.server_port}/")
         with suppress(KeyboardInterrupt):

@@ -323,6 +323,22 @@ def test_preview_keeps_to_its_folder(connection: HTTPConnection, path: str, capf
     assert capfd.readouterr() == ("", "")
 
 
+def test_preview_lets_other_origins_in_when_asked(bundle: Path, tmp_path: Path) -> None:
+    output = build_site([bundle], tmp_path / "site")
+    for cors in (False, True):
+        with make_server(output, 0, cors=cors) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+            headers = get(connection, "/models.json").headers
+            connection.close()
+            server.shutdown()
+            thread.join()
+        assert headers["Access-Control-Allow-Origin"] == ("*" if cors else None)
+        assert headers["Cross-Origin-Resource-Policy"] == ("cross-origin" if cors else "same-origin")
+        assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+
+
 def test_preview_says_what_is_wrong(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="is no site"):
         make_server(tmp_path, 0)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 from playwright.sync_api import Page
 
-# Catches what any element says from the first moment on; neither event bubbles.
-LISTEN = """for (const type of ['generate', 'error']) {
-  addEventListener(type, (event) => {
-    if (event.target.localName === 'gan-generator') window.said ??= event;
-  }, true);
-}"""
-PIXELS = """() => {
-  if (said.type === 'error') throw new Error(said.message);
-  const { width, height } = said.detail.pictures;
+# Catches what any element says first; its events do not bubble.
+LISTEN = """window.said = new Promise((resolve) => {
+  const listen = (event) => event.target.localName === 'gan-generator' && resolve(event);
+  addEventListener('generate', listen, true);
+  addEventListener('error', listen, true);
+});"""
+PIXELS = """async () => {
+  const { type, message, detail } = await said;
+  if (type === 'error') throw new Error(message);
+  const { width, height } = detail.pictures;
   const canvas = document.querySelector('gan-generator').shadowRoot.querySelector('canvas');
   return { size: [height, width], rgba: [...canvas.getContext('2d').getImageData(0, 0, width, height).data] };
 }"""
-MOST_MILLISECONDS = 60_000
 
 
 def listen(page: Page) -> None:
@@ -27,13 +27,11 @@ def listen(page: Page) -> None:
 
 def picture(page: Page) -> np.ndarray:
     """What the element shows, uint8 [H, W, 4] as int16; an error of the element is raised with its text."""
-    page.wait_for_function("window.said", timeout=MOST_MILLISECONDS)
     found = page.evaluate(PIXELS)
     return np.array(found["rgba"], dtype=np.int16).reshape(*found["size"], 4)
 
 
 def error(page: Page) -> str:
     """What the element said went wrong."""
-    page.wait_for_function("window.said", timeout=MOST_MILLISECONDS)
-    message: str = page.evaluate("said.message")
+    message: str = page.evaluate("async () => (await said).message")
     return message

@@ -14,6 +14,10 @@ def forget_weights(page: Page) -> None:
     page.evaluate(f"import('{LIBRARY}').then(({{ clearCache }}) => clearCache())")
 
 
+NO_GRAPHICS_CARD = "No available adapters."
+"""What Chromium says by itself when it is asked for WebGPU in vain."""
+
+
 @dataclass
 class Watched:
     """A page, what it has said, and what it has asked for."""
@@ -28,7 +32,8 @@ class Watched:
         self.page.on("request", self._on_request)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        self.messages.append(f"{message.type}: {message.text}")
+        if message.text != NO_GRAPHICS_CARD:
+            self.messages.append(f"{message.type}: {message.text}")
 
     def _on_request(self, request: Request) -> None:
         self.requests.append(request.url)

@@ -54,6 +54,7 @@ export class PictureDialog {
     this.#studio = studio;
     this.#show(shown);
     this.#dialog.showModal();
+    this.#dialog.querySelector<HTMLButtonElement>('.close')?.focus(); // `autofocus` is refused in frames, with an error
   }
 
   #show(shown: Shown): void {

@@ -47,9 +47,16 @@ export async function request(url: URL, init: RequestInit, accepted: readonly nu
 
 function unreachable(url: URL, cause: unknown): GanExportError | PassingFailure {
   const offline = globalThis.navigator?.onLine === false;
-  const why = offline ? 'this device is offline, and has not kept the file' : messageOf(cause);
+  const why = offline ? 'this device is offline, and has not kept the file' : `${messageOf(cause)}${forbidden(url)}`;
   const error = new GanExportError('network', `${url.href} could not be reached: ${why}`, { cause });
   return offline ? error : new PassingFailure(error);
+}
+
+/** What else may be the reason: browsers do not tell a page that the other origin did not let it. */
+function forbidden(url: URL): string {
+  const own = globalThis.origin;
+  if (own === undefined || own === url.origin) return '';
+  return `; if it is there, its server must send the header Access-Control-Allow-Origin to let pages of ${own} use it`;
 }
 
 function refused(url: URL, { status, headers }: Response): GanExportError | PassingFailure {
