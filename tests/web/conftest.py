@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page, Route
 from watched import Watched
 
 from ganexport.errors import ExportError
@@ -66,3 +68,21 @@ def open_page(visitor: BrowserContext, host_url: str) -> Iterator[Callable[[str]
 def open_site(open_page: Callable[[str], Watched]) -> Callable[..., Watched]:
     """Opens the site's own page, with what stands after the `#`."""
     return lambda state="": open_page(f"/{SITE}/{state}")
+
+
+@pytest.fixture
+def first_visit(visitor: BrowserContext, host_url: str) -> Iterator[Callable[..., Page]]:
+    """Opens the page as somebody who has never been here, with an answer of ours to some of its requests."""
+    assert visitor.browser is not None
+    context = visitor.browser.new_context()
+
+    def first_visit(
+        state: str, route: str | re.Pattern[str] = "**/never", answer: Callable[[Route], Any] | None = None
+    ) -> Page:
+        context.route(route, answer or (lambda route: route.continue_()))
+        page = context.new_page()
+        page.goto(f"{host_url}/{SITE}/{state}")
+        return page
+
+    yield first_visit
+    context.close()

@@ -21,7 +21,7 @@ from ganexport.site import build_site, make_server
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"desktop": (1280, 900), "phone": (360, 800)}
 SCHEMES = ("light", "dark")
-TOOLS = ("grid", "mix", "directions", "check")
+TOOLS = ("grid", "mix", "morph", "directions")
 
 
 def main(folder: Path, bundles: Sequence[Path]) -> None:

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
-from watched import Watched, forget_weights
+from playwright.sync_api import BrowserContext, Page, Route, expect
+from watched import Watched
+
+from ganexport.site import build_site, make_server
 
 pytestmark = pytest.mark.web
 
 PICTURES = 24
 FAST = "#runtime=tfjs-wasm"  # starts sooner than the default
 LEVELS_OF_ONE = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+
+
+@pytest.fixture(scope="module")
+def two_models_url(digits_bundle: Path, dcgan_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    site = build_site([digits_bundle, dcgan_bundle], tmp_path_factory.mktemp("two") / "site")
+    with make_server(site, 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
 
 
 def wait_until_drawn(page: Page) -> None:
@@ -152,7 +167,7 @@ def test_a_saved_picture_says_what_it_is(open_site: Callable[..., Watched], tmp_
     with Image.open(tmp_path / "saved.png") as image:
         image.load()
         texts = {name: str(text) for name, text in image.info.items()}
-        shown = page.eval_on_selector("#grid button:nth-child(2) canvas", LEVELS_OF_ONE)
+        shown = page.locator("#grid canvas").nth(1).evaluate(LEVELS_OF_ONE)
         assert np.array_equal(np.asarray(image.convert("RGBA")).ravel(), shown)
     assert texts["Title"] == "digits: Seed 6, class 3"
     assert texts["Software"] == "ganexport"
@@ -163,7 +178,7 @@ def test_a_saved_picture_says_what_it_is(open_site: Callable[..., Watched], tmp_
 
     again = open_site("#" + record["link"].split("#")[1]).page
     wait_until_drawn(again)
-    assert np.array_equal(again.eval_on_selector("#grid button:first-child canvas", LEVELS_OF_ONE), shown)
+    assert np.array_equal(again.locator("#grid canvas").first.evaluate(LEVELS_OF_ONE), shown)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
@@ -183,18 +198,113 @@ def test_a_seed_that_is_none_changes_nothing(open_site: Callable[..., Watched]) 
     assert watched.messages == []
 
 
-def test_a_missing_file_is_said(open_site: Callable[..., Watched]) -> None:
-    page = open_site("#runtime=tfjs-cpu").page
-    wait_until_drawn(page)
-    forget_weights(page)
-    page.route("**/synthesis/model.json", lambda route: route.fulfill(status=404))
-    page.locator("select[name=runtime]").select_option("tfjs-wasm")
-    expect(page.locator("#status")).to_have_attribute("data-state", "failed")
+def test_a_missing_file_is_said(first_visit: Callable[..., Page]) -> None:
+    page = first_visit("#runtime=tfjs-wasm", "**/synthesis/model.json", lambda route: route.fulfill(status=404))
+    expect(page.locator("#status")).to_have_attribute("data-state", "failed", timeout=60_000)
     expect(page.locator("#status")).to_contain_text("synthesis/model.json: the server answered 404")
+    expect(page.locator("#status")).to_contain_text("The site may be incomplete")
     # And what failed once works when it is tried again.
-    page.unroute("**/synthesis/model.json")
+    page.context.unroute_all()
     page.get_by_role("button", name="Try again").click()
     wait_until_drawn(page)
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+def test_a_slow_network_has_something_to_look_at(first_visit: Callable[..., Page]) -> None:
+    held: list[Route] = []
+    page = first_visit(FAST, "**/*.bin", lambda route: held.append(route))  # noqa: PLW0108 Playwright marks what it calls
+    expect(page.locator("#title")).to_have_text("digits")
+    expect(page.locator("#grid .poster img")).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("Loading", timeout=60_000)
+    expect(page.get_by_role("progressbar", name="Download")).to_be_visible()
+    assert page.locator("#grid .tile").count() == PICTURES
+    for route in held:
+        route.continue_()
+    page.context.unroute_all()
+    wait_until_drawn(page)
+    expect(page.locator("#grid .poster")).to_be_hidden()
+    expect(page.get_by_role("progressbar", name="Download")).to_be_hidden()
+
+
+def test_what_is_kept_can_be_forgotten(first_visit: Callable[..., Page]) -> None:
+    page = first_visit(FAST)
+    wait_until_drawn(page)
+    expect(page.locator("#stored")).to_contain_text("1.1 MB of models are kept on this device")
+    page.get_by_role("button", name="Forget them").click()
+    expect(page.locator("#stored")).to_be_hidden()
+
+
+def test_a_runtime_that_gives_way_is_said(first_visit: Callable[..., Page]) -> None:
+    page = first_visit("#runtime=ort-wasm", "**/ort-wasm*.wasm", lambda route: route.abort())
+    wait_until_drawn(page)
+    expect(page.locator("#notice")).to_contain_text("ONNX Runtime · Wasm gave up, so TensorFlow.js")
+
+
+def test_back_and_forward_go_through_the_choices(open_site: Callable[..., Watched]) -> None:
+    page = open_site(FAST + "&seed=5").page
+    wait_until_drawn(page)
+    seed = page.get_by_label("Seed", exact=True)
+    page.get_by_role("radio", name="3", exact=True).check()
+    wait_until_drawn(page)
+    seed.fill("12")
+    seed.press("0")  # typing is one choice
+    wait_until_drawn(page)
+    page.get_by_role("tab", name="Check").click()
+    expect(page).to_have_url(re.compile("tool=check"))
+    page.go_back()
+    expect(page.get_by_role("tab", name="Pictures")).to_have_attribute("aria-selected", "true")
+    wait_until_drawn(page)
+    assert first_title(page) == "Seed 120, class 3"
+    page.go_back()
+    expect(seed).to_have_value("5")
+    wait_until_drawn(page)
+    assert first_title(page) == "Seed 5, class 3"
+    page.go_back()
+    expect(page.get_by_role("radio", name="All")).to_be_checked()
+    page.go_forward()
+    page.go_forward()
+    expect(seed).to_have_value("120")
+
+
+def first_title(page: Page) -> str | None:
+    return page.locator("#grid .tile").first.get_attribute("aria-label")
+
+
+def test_rows_of_classes_and_more_pictures(open_site: Callable[..., Watched]) -> None:
+    page = open_site(FAST + "&seed=7").page
+    wait_until_drawn(page)
+    page.get_by_role("button", name="More pictures").click()
+    wait_until_drawn(page)
+    assert len(set(pictures(page))) == 2 * PICTURES
+    assert "grid=48" in page.url
+    page.get_by_role("checkbox", name="A row for each class").check()
+    wait_until_drawn(page)
+    titles = page.eval_on_selector_all("#grid .tile", "all => all.map((tile) => tile.ariaLabel)")
+    assert titles == [f"Seed {7 + column}, class {row}" for row in range(10) for column in range(6)]
+
+
+def test_two_models_on_one_site(visitor: BrowserContext, two_models_url: str) -> None:
+    watched = Watched(visitor.new_page())
+    page = watched.page
+    page.goto(f"{two_models_url}{FAST}&seed=3&label=2")
+    wait_until_drawn(page)
+    models = page.get_by_role("navigation", name="Models")
+    expect(models.get_by_role("link", name="digits")).to_have_attribute("aria-current", "")
+    expect(page.get_by_role("tab", name="Mix")).to_be_visible()
+    models.get_by_role("link", name="tiny-dcgan").press("Enter")
+    expect(page.locator("#title")).to_have_text("tiny-dcgan")
+    wait_until_drawn(page)
+    assert first_title(page) == "Seed 3"
+    # What this family has not is not offered.
+    for control in ("psi", "cutoff", "label", "noise"):
+        expect(page.locator(f"[data-control={control}]")).to_be_hidden()
+    expect(page.get_by_role("tab", name="Mix")).to_have_count(0)
+    page.go_back()
+    expect(page.locator("#title")).to_have_text("digits")
+    wait_until_drawn(page)
+    assert first_title(page) == "Seed 3, class 2"
+    assert watched.messages == []
+    page.close()
 
 
 def test_a_class_that_is_none_is_said(open_site: Callable[..., Watched]) -> None:

@@ -98,7 +98,7 @@ export class Controls {
     const layers = Number(this.#cutoff.max);
     const cut = this.#cutoff.valueAsNumber;
     byId('psi-value', HTMLElement).textContent = this.#psi.valueAsNumber.toFixed(2);
-    byId('cutoff-value', HTMLElement).textContent = cut === layers ? 'all layers' : `first ${cut} of ${layers}`;
+    byId('cutoff-value', HTMLElement).textContent = cut === layers ? 'all' : `first ${cut} of ${layers}`;
   }
 
   #has(control: string, has: boolean): void {

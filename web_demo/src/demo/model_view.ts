@@ -43,8 +43,14 @@ export class ModelView {
 
 function fillCard(card: HTMLAnchorElement, entry: ModelEntry, manifest: Manifest): void {
   const source = previewUrl(entry, manifest);
-  if (source !== null) card.querySelector('.thumb')?.append(make('img', { src: source, alt: '', loading: 'lazy' }));
   const { resolution } = manifest.spec;
+  if (source !== null) {
+    const image = make('img', { src: source, alt: '' });
+    image.addEventListener('load', () => {
+      image.style.scale = String(Math.max(1, image.naturalHeight / resolution / 2)); // two rows of the many
+    });
+    card.querySelector('.thumb')?.append(image);
+  }
   card.append(make('small', {}, `${resolution} × ${resolution} · ${megabytes(bytesToLoad(manifest))}`));
 }
 
