@@ -78,6 +78,7 @@ class Bundle:
         psi: float | None = None,
         *,
         cutoff: int | None = None,
+        z: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """The latents that seeds stand for, to draw as they are or after a turn in `ganexport.latents`.
 
@@ -86,6 +87,7 @@ class Bundle:
             label: As for `generate`.
             psi: As for `generate`.
             cutoff: As for `generate`.
+            z: [N, z_dim] in place of the seeds' own, such as a walk between them.
 
         Returns:
             ws [N, num_ws, w_dim], or z [N, z_dim] for a family without a w space.
@@ -96,6 +98,8 @@ class Bundle:
             RuntimeUnavailableError: onnxruntime is not installed.
         """
         values = self._inputs(list(seeds), label, psi, cutoff)
+        if z is not None:
+            values["z"] = _rows("z", z, values["z"].shape)
         return np.asarray(values["z"] if self._mapping is None else self._mapping.run(values)["ws"])
 
     def draw(
@@ -126,9 +130,7 @@ class Bundle:
         """
         spec, count = self.manifest.spec, len(latents)
         name, shape = ("ws", (spec.num_ws, spec.w_dim)) if spec.has_w_space else ("z", (spec.z_dim,))
-        if latents.shape[1:] != shape:
-            raise OptionError(f"latents must be {name} {['N', *shape]}, found {list(latents.shape)}")
-        values = {name: _batch("latent", name, latents, count, shape)}
+        values = {name: _rows(name, latents, (count, *shape))}
         if not spec.has_w_space and (labels := self.labels_of(label, count)) is not None:
             values["c"] = one_hot(labels, spec.c_dim)
         elif spec.has_w_space and label is not None:
@@ -251,6 +253,15 @@ class Bundle:
     @cached_property
     def _synthesis(self) -> list[OnnxSession]:
         return [OnnxSession(self.path / graph.file, graph) for graph in self._graphs.synthesis]
+
+
+def _rows(name: str, latents: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Latents of this shape, as float32."""
+    if latents.shape != shape:
+        raise OptionError(f"latents must be {name} {list(shape)}, found {list(latents.shape)}")
+    if not np.isfinite(latents).all():
+        raise OptionError(f"latents {name} hold values that are not finite")
+    return latents.astype(np.float32)
 
 
 def _batch(kind: str, name: str, value: ArrayLike, count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -214,15 +214,19 @@ def test_latents_are_drawn_as_they_come(tiny: Bundle) -> None:
     mixed = mix_styles(ws[:1], ws[1:], (0, 6))
     assert_same(tiny.draw(mixed), tiny.draw(ws[1:]))
     assert tiny.draw(ws[:0]).shape == (0, 16, 16, 3)
+    mapped = tiny.latents([0, 0], [0, 2], 0.5, cutoff=2, z=z_from_seeds([3, 4], 8))
+    np.testing.assert_array_equal(mapped, ws)
+    with pytest.raises(OptionError, match=r"latents must be z \[2, 8\], found \[1, 8\]"):
+        tiny.latents([3, 4], 0, z=z_from_seeds([3], 8))
 
 
 def test_latents_that_cannot_be_drawn(tiny: Bundle, dcgan_bundle: Path) -> None:
     dcgan = open_bundle(dcgan_bundle)
     ws = tiny.latents([1], 0)
     for wrong in (ws[0], ws[:, :5], dcgan.latents([1])):
-        with pytest.raises(OptionError, match=r"latents must be ws \['N', 6, 7\], found"):
+        with pytest.raises(OptionError, match=r"latents must be ws \[\d, 6, 7\], found"):
             tiny.draw(wrong)
-    with pytest.raises(OptionError, match="latent ws holds values that are not finite"):
+    with pytest.raises(OptionError, match="latents ws hold values that are not finite"):
         tiny.draw(ws * np.nan)
     with pytest.raises(OptionError, match="ws have their class in them, so class 1 has no meaning here"):
         tiny.draw(ws, 1)
