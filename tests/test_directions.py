@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.generators import dcgan_spec, make_generator, random_tensors, stylegan2_spec
 from support.stylegan3 import stylegan3_spec
 
@@ -15,6 +16,7 @@ from ganexport.architectures import ARCHITECTURES, lucidrains, progressive, styl
 from ganexport.bundle import Bundle, open_bundle
 from ganexport.directions.attributes import read_attributes
 from ganexport.directions.find import DirectionOptions, Found, find_directions, layer_range
+from ganexport.directions.previews import save_preview
 from ganexport.directions.sefa import latent_weights, reaction
 from ganexport.directions.vectors import principal_axes
 from ganexport.errors import BundleError, OptionError
@@ -359,3 +361,36 @@ def test_a_table_and_its_bundle_agree_on_classes(tiny_bundle: Path, dcgan_bundle
         attribute(open_bundle(tiny_bundle), labelled)
     with pytest.raises(OptionError, match=r"has a column label, but .* has no classes"):
         attribute(open_bundle(dcgan_bundle), labelled)
+
+
+# -------------------------------------------------------------------------------------------------------- previews
+
+
+class Canvas(Bundle):
+    """A bundle that says what it was asked to draw."""
+
+    asked: list[tuple[Any, Any, list[int]]]
+
+    def draw(
+        self, latents: np.ndarray, label: Any = None, noise: Any = None, seeds: Any = None, **more: Any
+    ) -> np.ndarray:
+        self.asked.append((label, noise, list(seeds)))
+        size = self.manifest.spec.resolution
+        return np.full((len(latents), size, size, 3), 7, np.uint8)
+
+
+@pytest.mark.parametrize(("mode", "noise"), [("const", None), ("random", None), ("input", "random")])
+def test_large_pictures_are_drawn_a_few_at_a_time(
+    mode: str, noise: str | None, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    canvas = Canvas(tiny_bundle)
+    canvas.asked = []
+    spec = canvas.manifest.spec.model_copy(update={"resolution": 320})
+    defaults = canvas.manifest.defaults.model_copy(update={"noise_mode": mode})
+    canvas.manifest = canvas.manifest.model_copy(update={"spec": spec, "defaults": defaults})
+    (found,) = find_directions(canvas, DirectionOptions(("pca",), count=1, **QUICK))
+    save_preview(canvas, found.direction, found.vector, tmp_path / "strip.webp")
+    assert canvas.asked == [(None, noise, [seed] * n) for seed in (0, 1, 2) for n in (2, 2, 2, 1)]
+    with Image.open(tmp_path / "strip.webp") as strip:
+        assert strip.size == (7 * 64, 3 * 64)
+        assert abs(np.asarray(strip).astype(int) - 7).max() <= 2

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 from support.trees import tree
 
-from ganexport import open_bundle
+from ganexport import cli, open_bundle
 from ganexport.bundle import check_files
 from ganexport.describe import describe
 from ganexport.directions import DirectionOptions, update, update_directions
@@ -209,3 +212,23 @@ def test_a_manifest_cannot_have_other_files_removed(found: Path) -> None:
     assert update_directions(found, None, drop=["pca-0", "pca-1"]) == ()
     check_files(found, read_manifest(found))
     assert (found / "onnx" / "mapping.onnx").is_file()
+
+
+def test_the_page_about_directions_says_what_works(
+    digits_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "directions.md").read_text(encoding="utf-8")
+    options = set(re.findall(r"--[a-z]+", "".join(re.findall(r"```\n(ganexport.*?)```", text, re.DOTALL))))
+    assert options == {"--method", "--layers", "--count", "--name", "--drop", "--attributes"}
+    assert options <= {f"--{name}" for name in inspect.signature(cli.directions).parameters}
+
+    directions = read_manifest(digits_bundle).directions
+    if directions is None or "sefa-middle-1" not in [one.name for one in directions.items]:
+        pytest.skip("the digits were not shipped")
+    shutil.copytree(digits_bundle, tmp_path / "converted_models" / "digits")
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    plain = names["bundle"].generate([1, 2], 3)
+    assert names["pictures"].sum() > 1.1 * plain.sum()  # bold strokes

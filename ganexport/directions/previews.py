@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ def save_preview(bundle: Bundle, direction: Direction, vector: NDArray[np.float3
     """Draw the pictures and write them as one WebP."""
     spec = bundle.manifest.spec
     amounts = np.linspace(*direction.range, COLUMNS).tolist()
+    noise: Literal["random"] | None = "random" if bundle.manifest.defaults.noise_mode == "input" else None
     a_run = max(1, PIXELS_A_RUN // spec.resolution**2)
     rows = []
     for row, seed in enumerate(SEEDS):
@@ -36,6 +38,6 @@ def save_preview(bundle: Bundle, direction: Direction, vector: NDArray[np.float3
         moved = move_along(latents, [Move(vector, amounts, direction.layers)])
         for start in range(0, COLUMNS, a_run):
             part = moved[start : start + a_run]
-            pictures = bundle.draw(part, None if spec.has_w_space else label, seeds=[seed] * len(part))
+            pictures = bundle.draw(part, None if spec.has_w_space else label, noise, [seed] * len(part))
             rows.append(smaller(pictures, TILE))
     save_webp(grid(np.concatenate(rows), COLUMNS, len(SEEDS)), path, lossless=False)

@@ -58,6 +58,7 @@ def update_directions(
         BundleError: The folder is no whole bundle, or lacks what a method needs.
     """
     bundle = Bundle(folder.resolve())
+    progress.stage("checking the files")
     check_files(bundle.path, bundle.manifest)
     present = _present(bundle)
     found = [] if options is None else find_directions(bundle, options, progress)
