@@ -162,7 +162,7 @@ def _files(graphs: Graphs) -> Iterator[str]:
             yield from (graph.file, *graph.weight_files)
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class SiteHandler(SimpleHTTPRequestHandler):
     """Files with their right types; no listings, nothing outside the folder, no log."""
 
     protocol_version = "HTTP/1.1"
@@ -234,7 +234,7 @@ def make_server(folder: Path, port: int, host: str = "127.0.0.1", *, cors: bool 
         raise OptionError(f"{folder} is no site: it has no index.html")
     try:
         extra = {**HEADERS, **(CORS_HEADERS if cors else {})}
-        return ThreadingHTTPServer((host, port), partial(_Handler, directory=str(folder), extra=extra))
+        return ThreadingHTTPServer((host, port), partial(SiteHandler, directory=str(folder), extra=extra))
     except (OSError, OverflowError) as error:
         raise OptionError(f"port {port} on {host} cannot be had: {error}; choose another") from None
 

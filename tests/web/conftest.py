@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 from watched import Watched
 
 from ganexport.errors import ExportError
@@ -42,10 +42,24 @@ def host_url(site_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def visitor() -> Iterator[BrowserContext]:
-    """One visitor, whose browser keeps what it has fetched; gone before the next file, which may open its own."""
+def browser() -> Iterator[Browser]:
+    """Gone before the next file, which may open its own."""
     with open_browser() as browser:
-        yield browser.new_context()
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser) -> BrowserContext:
+    """One visitor, whose browser keeps what it has fetched."""
+    return browser.new_context()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor who was never here."""
+    context = browser.new_context()
+    yield context
+    context.close()
 
 
 @pytest.fixture

@@ -14,13 +14,15 @@ const CALM_MS = 60_000;
 export async function worksOffline(): Promise<void> {
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
   if (container === undefined) return;
+  let touched = false;
+  for (const type of ['pointerdown', 'keydown']) addEventListener(type, () => (touched = true), { once: true });
   const wasControlled = container.controller !== null;
   const controlled = new Promise<void>((resolve) => {
     if (wasControlled) resolve();
     container.addEventListener('controllerchange', () => {
       resolve();
       // A new version of the site is there. A page that nobody has touched yet can show it right away.
-      if (wasControlled && !navigator.userActivation?.hasBeenActive) reload();
+      if (wasControlled && !touched) reload();
     });
   });
   try {

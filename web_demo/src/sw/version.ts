@@ -87,11 +87,10 @@ export class Version {
     await cache.put(url, await plain(response));
   }
 
-  /** Whether the page starts with the code of this version. Some hosts add to a page, so its hash may differ. */
+  /** Whether all that the page starts with is of this version. Some hosts add to a page, so its hash may differ. */
   async #isPage(response: Response): Promise<boolean> {
-    const text = await response.text();
-    const code = [...this.#byPath.keys()].filter((path) => /^page\/.*\.js$/.test(path));
-    return code.every((path) => text.includes(path));
+    const started = (await response.text()).match(/\bpage\/[\w.-]+/g) ?? [];
+    return started.length > 0 && started.every((path) => this.#byPath.has(path));
   }
 
   #open(): Promise<Cache> {

@@ -1,13 +1,15 @@
 import type { Store } from './store';
 
-/** A reload loses no more than this. */
+/** A reload loses no more than came since the last piece: so much, or in so much time. */
 const PIECE_BYTES = 1 << 20;
+const PIECE_MS = 1000;
 
 /** A file that comes in: each byte is counted once, however often it is fetched, and kept for later loads. */
 export class Incoming {
   readonly bytes: Uint8Array;
   #position = 0;
   #saved = 0;
+  #savedAt = performance.now();
   #counted = 0;
   #store: Store | null;
 
@@ -54,7 +56,8 @@ export class Incoming {
   /** Take the next bytes. */
   async add(bytes: Uint8Array): Promise<void> {
     this.#append(bytes);
-    if (this.#position - this.#saved >= PIECE_BYTES) await this.save();
+    const isDue = performance.now() - this.#savedAt >= PIECE_MS || this.#position - this.#saved >= PIECE_BYTES;
+    if (isDue) await this.save();
   }
 
   /** Keep all that is here. */
@@ -62,6 +65,7 @@ export class Incoming {
     const [start, end] = [this.#saved, this.#position];
     if (start === end) return;
     this.#saved = end;
+    this.#savedAt = performance.now();
     await this.#try(async (store) => {
       await store.put({ file: this.file, start, end }, this.bytes.subarray(start, end));
       await store.touch(this.file); // other files that come in at the same time shall not push it out
