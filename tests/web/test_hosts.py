@@ -126,6 +126,7 @@ def test_the_element_draws_on_a_page_of_another_origin(
     watched = author.open(with_runtime(documented("element", site), runtime), headers=headers)
     assert np.abs(picture(watched.page)[..., :3] - expected).max() <= 1
     assert only_loaded(watched, runtime)
+    assert watched.page.workers
     assert watched.page.evaluate("crossOriginIsolated") == isolated
     assert watched.messages == []
     assert author.violations(watched.page) == []
@@ -148,6 +149,7 @@ def test_a_strict_policy_lets_every_runtime_draw(
     watched = author.open(element, site=site_folder, headers=policy("same-origin"))
     assert np.abs(picture(watched.page)[..., :3] - expected).max() <= 1
     assert only_loaded(watched, runtime)
+    assert watched.page.workers
     assert watched.messages == []
     assert author.violations(watched.page) == []
 
@@ -160,4 +162,5 @@ def test_where_workers_are_forbidden_the_page_itself_draws(
     }
     watched = author.open(documented("element", ""), site=site_folder, headers=strict)
     assert np.abs(picture(watched.page)[..., :3] - expected).max() <= 1
+    assert not watched.page.workers
     assert set(author.violations(watched.page)) == {"worker-src"}
