@@ -20,8 +20,13 @@ from ganexport.site import build_site, make_server
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"desktop": (1280, 900), "phone": (360, 800)}
-SCHEMES = ("light", "dark")
-TOOLS = ("grid", "mix", "morph", "directions")
+SHOTS = (
+    *(("grid", size, scheme) for size in SIZES for scheme in ("light", "dark")),
+    *((tool, *shot) for tool in ("mix", "directions") for shot in (("desktop", "light"), ("phone", "dark"))),
+    ("morph", "desktop", "dark"),
+    ("arithmetic", "phone", "light"),
+    ("check", "desktop", "light"),
+)
 
 
 def main(folder: Path, bundles: Sequence[Path]) -> None:
@@ -30,14 +35,17 @@ def main(folder: Path, bundles: Sequence[Path]) -> None:
         site = build_site(bundles, Path(scratch) / "site")
         with make_server(site, 0) as server, open_browser() as browser:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            for tool in TOOLS:
-                for name, (width, height) in SIZES.items():
-                    for scheme in SCHEMES:
-                        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-                        page.goto(f"http://127.0.0.1:{server.server_port}/#tool={tool}&seed=4&runtime=tfjs-wasm")
-                        wait_until_drawn(page)
-                        save(page.screenshot(), folder / f"page-{tool}-{name}-{scheme}.png")
-                        page.close()
+            for tool, size, scheme in SHOTS:
+                width, height = SIZES[size]
+                page = browser.new_page(
+                    viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+                )
+                page.goto(f"http://127.0.0.1:{server.server_port}/#tool={tool}&seed=4&runtime=tfjs-wasm")
+                wait_until_drawn(page)
+                if tool == "check":
+                    check(page)
+                save(page.screenshot(), folder / f"page-{tool}-{size}-{scheme}.png")
+                page.close()
             server.shutdown()
 
 
@@ -45,6 +53,14 @@ def wait_until_drawn(page: Page) -> None:
     """Until the open tool has drawn all that it shows."""
     expect(page.locator("#panel")).to_have_attribute("aria-busy", "false", timeout=60_000)
     expect(page.locator("#status")).to_have_attribute("data-state", "done")
+
+
+def check(page: Page) -> None:
+    """Let the page compare two runtimes with the recorded pictures."""
+    for runtime in ("ort-wasm", "tfjs-wasm"):
+        row = page.locator(f"[data-runtime={runtime}]")
+        row.get_by_role("button").click()
+        expect(row).to_have_attribute("data-state", "passed", timeout=60_000)
 
 
 def save(png: bytes, path: Path) -> None:

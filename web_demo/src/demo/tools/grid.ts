@@ -56,6 +56,7 @@ class GridView implements Mounted {
   async update(signal: AbortSignal): Promise<void> {
     const cells = this.#cells();
     this.#byClass.checked = this.#layout.byClass;
+    this.#grid.classList.toggle('by-class', this.#layout.byClass);
     this.#more.hidden = this.#layout.byClass || cells.length >= MOST_PICTURES;
     this.#resize(cells.length);
     this.#grid.setAttribute('aria-busy', 'true');
