@@ -100,3 +100,9 @@ def first_visit(visitor: BrowserContext, host_url: str) -> Iterator[Callable[...
 
     yield first_visit
     context.close()
+
+
+@pytest.fixture
+def blank(open_page: Callable[[str], Watched]) -> Watched:
+    """A page of the site's origin with nothing on it, as another author's would be."""
+    return open_page("/")

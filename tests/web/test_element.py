@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Route
+from elements import MANIFEST, change, make
+from playwright.sync_api import Route
 from safetensors.numpy import load_file
 from watched import Watched, forget_weights
 
@@ -18,61 +17,6 @@ from ganexport.manifest import GoldenCase, read_manifest
 pytestmark = pytest.mark.web
 
 RUNTIMES = ("ort-wasm", "tfjs-wasm", "tfjs-webgl")
-MANIFEST = "sub/site/models/digits/ganexport.json"
-
-# Makes an element with these attributes; its events go to `window.events`.
-MAKE = """async (attributes) => {
-  await import('/sub/site/lib/gan-generator.js');
-  const element = document.createElement('gan-generator');
-  window.events = [];
-  for (const type of ['load', 'progress', 'generate', 'error']) {
-    element.addEventListener(type, (event) => window.events.push(event));
-  }
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  document.body.replaceChildren(element);
-  window.element = element;
-}"""
-
-# Changes attributes, and waits for what comes of it: the picture, or the error's text.
-CHANGE = """(attributes) => new Promise((resolve) => {
-  const { element } = window;
-  const done = new AbortController();
-  const finish = (result) => { done.abort(); resolve(result); };
-  element.addEventListener('error', (event) => finish({ error: event.message }), done);
-  element.addEventListener('generate', ({ detail }) => {
-    const canvas = element.shadowRoot.querySelector('canvas');
-    const copy = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    Object.assign(copy.canvas, { width: canvas.width, height: canvas.height });
-    copy.drawImage(canvas, 0, 0);
-    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
-    finish({
-      rgba: [...data],
-      size: [canvas.height, canvas.width],
-      name: canvas.getAttribute('aria-label'),
-      seed: detail.seed,
-    });
-  }, done);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null) element.removeAttribute(name); else element.setAttribute(name, value);
-  }
-})"""
-
-
-def make(page: Page, **attributes: object) -> None:
-    page.evaluate(MAKE, {name: str(value) for name, value in attributes.items()})
-
-
-def change(page: Page, **attributes: object) -> dict[str, Any]:
-    """Change attributes of the element; returns what it drew, or `{"error": …}`."""
-    texts = {name: None if value is None else str(value) for name, value in attributes.items()}
-    result: dict[str, Any] = page.evaluate(CHANGE, texts)
-    return result
-
-
-@pytest.fixture
-def blank(open_page: Callable[..., Watched]) -> Watched:
-    """A page of the site's origin with nothing on it, as another author's would be."""
-    return open_page("/")
 
 
 def element_cases(bundle: Path) -> list[GoldenCase]:

@@ -46,7 +46,7 @@ export class GanGeneratorElement extends BaseElement {
     onFallback: (fallback: Fallback) => this.#tell('fallback', fallback),
   });
   #drawing = new AbortController();
-  #planned: Promise<GenerateDetail> | null = null;
+  #planned: { readonly signal: AbortSignal; readonly result: Promise<GenerateDetail> } | null = null;
   #latest: Promise<unknown> = Promise.resolve();
   #isPlaced = false;
   #isNear = false;
@@ -187,15 +187,16 @@ export class GanGeneratorElement extends BaseElement {
 
   /** One drawing for all changes that are made together; what is drawn meanwhile is out of date. */
   #plan(): Promise<GenerateDetail> {
-    if (this.#planned === null) {
+    if (this.#planned === null || this.#planned.signal.aborted) {
       const signal = this.#begin();
-      this.#planned = Promise.resolve().then(() => {
-        this.#planned = null;
+      const result = Promise.resolve().then(() => {
+        if (this.#planned?.signal === signal) this.#planned = null;
         return this.#update(signal);
       });
-      this.#planned.catch(() => undefined); // an event tells of it
+      result.catch(() => undefined); // an event tells of it
+      this.#planned = { signal, result };
     }
-    return this.#planned;
+    return this.#planned.result;
   }
 
   async #update(signal: AbortSignal): Promise<GenerateDetail> {

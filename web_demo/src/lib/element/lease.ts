@@ -1,5 +1,5 @@
 import type { Fallback, Generator, Progress } from '../api';
-import { openBundle } from '../generator';
+import { shareBundle } from '../shared';
 
 /** What is told of a generator while it is opened and used. */
 export interface LeaseEvents {
@@ -12,7 +12,7 @@ export interface LeaseEvents {
 export class Lease {
   #opening: Promise<Generator> | null = null;
   #openedWith = '';
-  #loading = new AbortController();
+  #held = new AbortController();
   #generator: Generator | null = null;
 
   constructor(readonly events: LeaseEvents) {}
@@ -25,30 +25,32 @@ export class Lease {
   /** The generator of this bundle on this runtime; another one is let go. */
   open(url: string, runtime: string | null): Promise<Generator> {
     const wanted = JSON.stringify([url, runtime]);
-    if (this.#opening !== null && this.#openedWith === wanted) return this.#opening;
-    this.close();
-    this.#openedWith = wanted;
-    this.#opening = this.#open(url, runtime, (this.#loading = new AbortController()));
+    if (this.#opening === null || this.#openedWith !== wanted) {
+      this.close();
+      this.#held = new AbortController();
+      this.#openedWith = wanted;
+      this.#opening = this.#open(url, runtime, this.#held.signal);
+    }
     return this.#opening;
   }
 
   /** Stop loading, or let go. */
   close(): void {
-    this.#loading.abort();
-    this.#opening?.then((generator) => generator.dispose()).catch(() => undefined);
+    this.#held.abort();
     this.#opening = null;
     this.#generator = null;
   }
 
-  async #open(url: string, runtime: string | null, { signal }: AbortController): Promise<Generator> {
+  async #open(url: string, runtime: string | null, signal: AbortSignal): Promise<Generator> {
     const { onProgress, onLoad, onFallback } = this.events;
-    const told = { onProgress, onFallback };
     try {
-      const generator = await openBundle(url, { runtime: runtime ?? undefined, signal, ...told });
+      const share = await shareBundle(url, { runtime: runtime ?? undefined, signal, onProgress, onFallback });
+      signal.addEventListener('abort', () => share.release());
+      if (signal.aborted) share.release();
       signal.throwIfAborted();
-      this.#generator = generator;
+      this.#generator = share.generator;
       onLoad();
-      return generator;
+      return share.generator;
     } catch (error) {
       if (!signal.aborted) this.close();
       throw error;

@@ -27,7 +27,7 @@ export interface Film {
 /** Draw one picture after the other, each shown when it is there but not before its time; stands still in a hidden tab. */
 export async function play({ count, interval, loop, signal, draw, show }: Film): Promise<void> {
   const kept: Pictures[] = [];
-  let due = performance.now();
+  let due = -Infinity; // the first one is shown when it is there
   do {
     for (let index = 0; index < count; index++) {
       const pictures = kept[index] ?? (await draw(index));
