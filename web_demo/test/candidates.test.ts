@@ -32,6 +32,16 @@ it.each([
   expect(await candidates(BOTH)).toEqual(webgpu ? ['ort-webgpu', ...rest] : rest);
 });
 
+it.each([
+  [24_514_176, 'ort-wasm'],
+  [100_000_000, 'ort-wasm'],
+  [100_000_001, 'ort-webgpu'],
+  [15_034_601_216, 'ort-webgpu'],
+])('leaves a picture of %i multiply-adds to %s', async (multiply_adds, first) => {
+  device(CARD);
+  expect((await candidates({ ...BOTH, multiply_adds }))[0]).toBe(first);
+});
+
 it('does without a WebGPU that fails', async () => {
   vi.stubGlobal('navigator', { gpu: { requestAdapter: () => Promise.reject(new Error('no')) } });
   expect((await candidates(BOTH))[0]).toBe('ort-wasm');

@@ -6,8 +6,8 @@ import type { CreateBare, Runtime } from './runtime';
 
 interface Entry {
   readonly target: TargetName;
-  /** Whether this device is to try it where the visitor named no runtime. */
-  readonly byDefault: () => boolean | Promise<boolean>;
+  /** Whether this device is to try it for a bundle where the visitor named no runtime. */
+  readonly byDefault: (manifest: Manifest) => boolean | Promise<boolean>;
   /** Fetches its code. */
   readonly fetchCode: () => Promise<CreateBare>;
 }
@@ -15,11 +15,19 @@ interface Entry {
 const always = () => true;
 const never = () => false;
 
+/** Multiply-adds of a picture up to which WebAssembly has drawn it before a graphics card has been asked. */
+const SMALL = 100_000_000;
+
+/** A graphics card pays for what is large, or of unknown size; its code is a download of twice the size. */
+function onGraphicsCard({ multiply_adds: cost }: Manifest): boolean | Promise<boolean> {
+  return (cost === 0 || cost > SMALL) && hasGraphicsCard();
+}
+
 /** Every runtime, the preferred one first. The code of a runtime is fetched when it is chosen. */
 const RUNTIMES = {
   'ort-webgpu': {
     target: 'onnx',
-    byDefault: hasGraphicsCard,
+    byDefault: onGraphicsCard,
     fetchCode: async () => (await import('./ort_webgpu')).createOrtWebgpu,
   },
   'ort-wasm': {
@@ -67,7 +75,7 @@ export function runtimesFor(manifest: Manifest): RuntimeName[] {
 export async function candidates(manifest: Manifest, wanted?: string): Promise<RuntimeName[]> {
   const first = wanted ? [chooseRuntime(manifest, wanted)] : [];
   const rest = runtimesFor(manifest).filter((name) => name !== wanted);
-  const tried = await Promise.all(rest.map((name) => RUNTIMES[name].byDefault()));
+  const tried = await Promise.all(rest.map((name) => RUNTIMES[name].byDefault(manifest)));
   const names = [...first, ...rest.filter((_, i) => tried[i])];
   if (names.length === 0) throw new GanExportError('option', `${manifest.name} has nothing that a browser can run`);
   return names;
