@@ -27,14 +27,15 @@ export interface Film {
 /** Draw one picture after the other, each shown when it is there but not before its time; stands still in a hidden tab. */
 export async function play({ count, interval, loop, signal, draw, show }: Film): Promise<void> {
   const kept: Pictures[] = [];
-  let due = -Infinity; // the first one is shown when it is there
+  let due: number | null = null; // the first one is shown when it is there
   do {
     for (let index = 0; index < count; index++) {
       const pictures = kept[index] ?? (await draw(index));
       if (loop && pictures.data.length * (index + 1) <= MOST_KEPT) kept[index] = pictures;
-      await animationFrame(due, signal);
+      await animationFrame(due ?? 0, signal);
       show(pictures, index);
-      due = Math.max(due, performance.now() - interval) + interval;
+      const now = performance.now();
+      due = due === null ? now + interval : Math.max(due + interval, now);
     }
   } while (loop);
 }
