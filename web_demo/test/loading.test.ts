@@ -122,6 +122,15 @@ describe('fails', () => {
     expect(delays()).toEqual([]);
   });
 
+  it('when a connection falls silent again and again', async () => {
+    vi.stubGlobal('fetch', async () => new Response(new ReadableStream()));
+    vi.useFakeTimers();
+    const loading = load([]).catch((reason: unknown) => reason);
+    await vi.advanceTimersByTimeAsync(5 * 60_000);
+    vi.useRealTimers();
+    expect(await loading).toMatchObject({ code: 'network', message: /broke off: nothing came for 60 seconds/ });
+  });
+
   it('where the page has no crypto.subtle', async () => {
     vi.stubGlobal('crypto', {});
     await expect(load([])).rejects.toThrow(/only on https:\/\/ and on localhost/);

@@ -80,7 +80,8 @@ export class Version {
       const kept = await other.match(url);
       if (kept && (await isOf(asset, kept.clone()))) return cache.put(url, kept);
     }
-    const response = await fetch(url, { cache: 'no-cache' });
+    // What has a hash in its name does not change; the page has just fetched most of it.
+    const response = await fetch(url, { cache: stemOf(asset.path) === asset.path ? 'no-cache' : 'default' });
     if (!response.ok) throw new Error(`${url}: the server answered ${response.status}`);
     const isRight = asset.path === PAGE ? await this.#isPage(response.clone()) : await isOf(asset, response.clone());
     if (!isRight) throw new Error(`${url} is not of version ${this.name}`);
