@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Plugin } from 'vite';
+import type { Plugin, Rolldown } from 'vite';
 
 const FILE = 'THIRD_PARTY_LICENSES.txt';
 
@@ -17,17 +17,34 @@ const MISSING: Readonly<Record<string, string>> = {
   seedrandom: 'seedrandom.txt',
 };
 
+/** Folders of the packages that are in workers, which Vite bundles before what starts them. */
+const inWorkers = new Set<string>();
+
 /** Writes the licences of all packages that are in the bundle; one without a text fails the build. */
 export function thirdPartyLicences(): Plugin {
   return {
     name: 'third-party-licences',
     apply: 'build',
     generateBundle(_options, bundle) {
-      const modules = Object.values(bundle).flatMap((item) => (item.type === 'chunk' ? item.moduleIds : []));
-      const folders = [...new Set(modules.flatMap((id) => packageFolder(id) ?? []))].sort();
+      const folders = [...new Set([...inWorkers, ...packagesOf(bundle)])].sort();
       this.emitFile({ type: 'asset', fileName: FILE, source: noticesOf(folders.map(readPackage)) });
     },
   };
+}
+
+/** Tells `thirdPartyLicences` of the packages in workers. */
+export function licencesOfWorkers(): Plugin {
+  return {
+    name: 'licences-of-workers',
+    generateBundle(_options, bundle) {
+      for (const folder of packagesOf(bundle)) inWorkers.add(folder);
+    },
+  };
+}
+
+function packagesOf(bundle: Rolldown.OutputBundle): string[] {
+  const modules = Object.values(bundle).flatMap((item) => (item.type === 'chunk' ? item.moduleIds : []));
+  return modules.flatMap((id) => packageFolder(id) ?? []);
 }
 
 interface Package {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 
-import { thirdPartyLicences } from './licences.ts';
+import { licencesOfWorkers, thirdPartyLicences } from './licences.ts';
 import { serviceWorker } from './service_worker.ts';
 
 /** The page and the library, which lie side by side so that both use one copy of the runtimes. */
@@ -10,6 +10,11 @@ export default defineConfig({
   root: 'src/demo',
   base: './', // works in any sub-folder
   plugins: [contentSecurityPolicy(), importsInWorkers(), thirdPartyLicences(), serviceWorker()],
+  worker: {
+    format: 'es',
+    plugins: () => [licencesOfWorkers()],
+    rolldownOptions: { output: { entryFileNames: 'page/[name]-[hash].js' } },
+  },
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   build: {
     outDir: resolve(process.env['GANEXPORT_WEB_OUTPUT'] ?? '../ganexport/_web', 'site'),

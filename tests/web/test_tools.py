@@ -121,7 +121,7 @@ def test_sweeps(open_site: Open, digits: Bundle, digits_bundle: Path) -> None:
     tiles = page.locator(".sweep .tile")
     assert_same(levels(tiles), digits.generate([5] * CLASSES, range(CLASSES)))
 
-    page.get_by_role("radio", name="The class, for several seeds").check()
+    page.get_by_role("radio", name="The class, seed by seed").check()
     wait_until_drawn(page)
     seeds = [seed for seed in (5, 6, 7, 8) for _ in range(CLASSES)]
     assert_same(levels(tiles), digits.generate(seeds, [*range(CLASSES)] * 4))
@@ -129,11 +129,12 @@ def test_sweeps(open_site: Open, digits: Bundle, digits_bundle: Path) -> None:
     page.keyboard.press("ArrowRight")  # the focus is on the chosen one
     wait_until_drawn(page)
     page.get_by_label("Which number, 0 to 63").fill("12")
+    page.keyboard.press("Tab")
     page.get_by_label("Its values").select_option("3")
     wait_until_drawn(page)
     assert part_of_address(page, "sweep") == "z/12/3"
     values = np.linspace(-3, 3, 9, dtype=np.float32)
-    z = np.repeat(z_from_seed(5, 64)[None], 9, axis=0)
+    z = np.repeat(z_from_seed(5, 64), 9, axis=0)
     z[:, 12] = values
     whole = InferenceSession(str(digits_bundle / "onnx" / "generator.onnx"), providers=["CPUExecutionProvider"])
     feeds = {"z": z, "c": one_hot([0] * 9, CLASSES), "truncation_psi": np.ones(9, np.float32)}

@@ -37,7 +37,7 @@ const STYLES = 4;
 
 const TITLES: Readonly<Record<Mode, string>> = {
   classes: 'The class',
-  styles: 'The class, for several seeds',
+  styles: 'The class, seed by seed',
   z: 'One number of z',
 };
 
