@@ -103,13 +103,18 @@ def root(site_folder: Path) -> Path:
     return site_folder.parent
 
 
-def test_the_page_draws_in_a_frame_of_another_site(author: Author, root: Path) -> None:
-    watched = author.open(documented("frame", author.host(root)))
-    frame = watched.page.frame_locator("iframe")
-    expect(frame.locator("#status")).to_have_attribute("data-state", "done", timeout=60_000)
-    expect(frame.locator("#grid canvas").first).to_be_visible()
-    assert "seed=7" in frame.locator(":root").evaluate("() => location.hash")
-    assert watched.messages == []
+@pytest.mark.parametrize("sandbox", ["", "allow-scripts"])
+def test_the_page_draws_in_a_frame_of_another_site(author: Author, root: Path, sandbox: str) -> None:
+    """Also in a sandbox, where it has no origin: no storage, no service worker, no worker."""
+    frame = documented("frame", author.host(root, headers=CORS if sandbox else {}))
+    if sandbox:
+        frame = frame.replace("<iframe", f'<iframe sandbox="{sandbox}"')
+    watched = author.open(frame)
+    inside = watched.page.frame_locator("iframe")
+    expect(inside.locator("#status")).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(inside.locator("#grid canvas").first).to_be_visible()
+    assert "seed=7" in inside.locator(":root").evaluate("() => location.hash")
+    assert [text for text in watched.messages if not (sandbox and "Creating a worker" in text)] == []
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,17 @@ let ready: Promise<void> | undefined;
  * @returns when whatever is loaded from now on is also kept, or that cannot be had; never fails
  */
 export function worksOffline(): Promise<void> {
-  ready ??= start(navigator.serviceWorker as ServiceWorkerContainer | undefined);
+  ready ??= start(findContainer());
   return ready;
+}
+
+/** Plain http has none, and a frame in a sandbox must not even ask for it. */
+function findContainer(): ServiceWorkerContainer | undefined {
+  try {
+    return navigator.serviceWorker as ServiceWorkerContainer | undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function start(container?: ServiceWorkerContainer): Promise<void> {
