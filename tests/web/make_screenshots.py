@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -20,9 +21,15 @@ from ganexport.site import build_site, make_server
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"desktop": (1280, 900), "phone": (360, 800)}
-SHOTS = (
-    *(("grid", size, scheme) for size in SIZES for scheme in ("light", "dark")),
-    *((tool, *shot) for tool in ("mix", "directions") for shot in (("desktop", "light"), ("phone", "dark"))),
+SHOTS: tuple[tuple[str, str, Literal["light", "dark"]], ...] = (
+    ("grid", "desktop", "light"),
+    ("grid", "desktop", "dark"),
+    ("grid", "phone", "light"),
+    ("grid", "phone", "dark"),
+    ("mix", "desktop", "light"),
+    ("mix", "phone", "dark"),
+    ("directions", "desktop", "light"),
+    ("directions", "phone", "dark"),
     ("morph", "desktop", "dark"),
     ("arithmetic", "phone", "light"),
     ("check", "desktop", "light"),

@@ -230,6 +230,10 @@ def test_what_is_kept_can_be_forgotten(first_visit: Callable[..., Page]) -> None
     page = first_visit(FAST)
     wait_until_drawn(page)
     expect(page.locator("#stored")).to_contain_text("1.1 MB of models are kept on this device")
+    page.context.set_offline(True)
+    expect(page.locator("#stored")).to_contain_text("You are offline")
+    page.context.set_offline(False)
+    expect(page.locator("#stored")).not_to_contain_text("You are offline")
     page.get_by_role("button", name="Forget them").click()
     expect(page.locator("#stored")).to_be_hidden()
 

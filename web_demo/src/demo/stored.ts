@@ -9,12 +9,14 @@ export class Stored {
 
   constructor() {
     byId('forget', HTMLButtonElement).addEventListener('click', () => void this.#forget());
+    for (const event of ['online', 'offline']) window.addEventListener(event, () => void this.show());
   }
 
   async show(): Promise<void> {
     const bytes = await cacheSize();
     this.#line.hidden = bytes === 0;
-    this.#size.textContent = `${megabytes(bytes)} of models are kept on this device, for the next visit.`;
+    const offline = navigator.onLine ? '' : 'You are offline, and what was loaded goes on working. ';
+    this.#size.textContent = `${offline}${megabytes(bytes)} of models are kept on this device, for the next visit.`;
   }
 
   async #forget(): Promise<void> {

@@ -1,9 +1,10 @@
 import { button, make } from '../dom';
+import { LARGEST_SEED } from '../state';
 import type { Shown, Studio } from '../studio';
 import { Tile } from '../tile';
 import { runtimeTitle } from '../titles';
 import type { Mounted, Tool } from '../tool';
-import { LARGEST_SEED } from '../state';
+import './grid.css';
 
 /** Pictures at a time: small ones all at once, large ones one by one so that each is seen as soon as it is there. */
 const PIXELS_AT_ONCE = 24 * 64 * 64;
