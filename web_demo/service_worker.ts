@@ -11,9 +11,9 @@ type Bundle = Rolldown.OutputBundle;
 /** Kinds of file of which the page needs each to show itself. */
 const SHELL = /\.(css|html|png|svg|webmanifest)$/;
 
-/** Writes `sw.js`, the service worker, with a list of all files of the site in it. */
+/** Writes `sw.js`, the service worker, with a list of all files of the site in it; nothing where there is no page. */
 export function serviceWorker(): Plugin {
-  let started: ReadonlySet<string>;
+  let started: ReadonlySet<string> | null = null;
   let folder: string;
   return {
     name: 'service-worker',
@@ -22,9 +22,10 @@ export function serviceWorker(): Plugin {
       folder = config.build.outDir;
     },
     writeBundle(_options, bundle) {
-      started = filesAtStart(bundle);
+      if ('index.html' in bundle) started = filesAtStart(bundle);
     },
     async closeBundle() {
+      if (started === null) return;
       const assets = listAssets(folder, started);
       const version = createHash('sha256').update(JSON.stringify(assets)).digest('hex').slice(0, 16);
       await build({
