@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from authors_page import LISTEN
 from bidi import Firefox, find_firefox, open_firefox
+from hosting_document import documented, policy
+from plain_host import plain_host
 from safetensors.numpy import load_file
 
+import ganexport
 from ganexport.manifest import read_manifest
 
 pytestmark = pytest.mark.web
@@ -42,6 +46,10 @@ UNTIL_DRAWN = """(wanted) => new Promise((resolve, reject) => {
   };
   look();
 })"""
+
+FIRST_SAID = (
+    "async () => { const { type, message, detail } = await said; return [type, message ?? [...detail.pictures.data]]; }"
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,4 +92,28 @@ def test_element_draws(firefox: Firefox, digits_bundle: Path) -> None:
 def test_page_draws(firefox: Firefox, host_url: str) -> None:
     firefox.goto(f"{host_url}/sub/site/#runtime=tfjs-wasm")
     assert firefox.evaluate(UNTIL_DRAWN, 16) >= 16
+    assert firefox.messages == []
+
+
+def test_element_draws_on_a_page_of_another_origin(
+    firefox: Firefox, site_folder: Path, digits_bundle: Path, tmp_path: Path
+) -> None:
+    """Under the documented policy, with a worker that comes from the other origin."""
+    (tmp_path / "listen.js").write_text(LISTEN)
+    (tmp_path / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" />')
+    with plain_host(site_folder.parent, headers={"Access-Control-Allow-Origin": "*"}) as site:
+        head = '<!doctype html><link rel="icon" href="icon.svg" /><script src="listen.js"></script>'
+        (tmp_path / "index.html").write_text(head + documented("element", site))
+        headers = {
+            name: value.replace("script-src", "script-src 'self'")
+            for name, value in policy("other-origin", site).items()
+        }
+        with plain_host(tmp_path, "localhost", headers) as author:
+            firefox.goto(author)
+            said, drawn = firefox.evaluate(FIRST_SAID)
+            in_page = firefox.evaluate("() => performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert said == "generate", drawn
+    expected = ganexport.open_bundle(digits_bundle).generate([42], label=3)[0]
+    assert np.abs(np.array(drawn, dtype=np.int16).reshape(expected.shape) - expected).max() <= 1
+    assert not any(name.endswith((".onnx", ".wasm")) for name in in_page)  # the worker fetched them
     assert firefox.messages == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from authors_page import error, listen, picture
+from hosting_document import documented, policy
 from plain_host import plain_host
 from playwright.sync_api import BrowserContext, Page, expect
 from watched import Watched
@@ -21,24 +21,9 @@ import ganexport
 
 pytestmark = pytest.mark.web
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "hosting.md"
-EXAMPLE = "https://example.org"
 CORS = {"Access-Control-Allow-Origin": "*"}
 ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 PAGE = '<!doctype html><title>an author</title><link rel="icon" href="/icon.svg" />{}'
-
-
-def documented(kind: str, site: str) -> str:
-    """A block of the document, with another address for the site of its example."""
-    (block,) = re.findall(rf"^```\w+ {kind}\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    return block.replace(EXAMPLE, site)
-
-
-def policy(kind: str, site: str = "") -> dict[str, str]:
-    """A policy of the document, with what the page itself wants: its icon, and to hear of violations."""
-    name, value = documented(kind, site).strip().split(": ", 1)
-    own = "" if "img-src" in value else "; img-src 'self'"
-    return {name: f"{value}{own}; report-uri /violation"}
 
 
 def with_runtime(element: str, runtime: str) -> str:
