@@ -72,12 +72,12 @@ class SpecSummary(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     architecture: str
-    resolution: int
+    resolution: int = Field(ge=4, le=4096)
     image_channels: Literal[1, 3, 4]
-    z_dim: int
-    c_dim: int
-    w_dim: int
-    num_ws: int
+    z_dim: int = Field(ge=1, le=65536)
+    c_dim: int = Field(ge=0, le=65536)
+    w_dim: int = Field(ge=0, le=65536)
+    num_ws: int = Field(ge=0, le=256)
     z_distribution: Literal["normal", "uniform"]
     noise_distribution: Literal["normal", "uniform"] = "normal"
     image_range: tuple[float, float]

@@ -1,22 +1,41 @@
-"""Write `src/lib/manifest.generated.ts`: the manifest's types, from its JSON Schema.
+"""Write the manifest's types, and what its reader checks, from its JSON Schema.
 
-`python web_demo/manifest_types.py` writes the file; `types_text` is what a test compares it with.
+`python web_demo/manifest_types.py` writes the files of `texts`, with which a test compares them.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from ganexport.manifest import Manifest
 
-OUTPUT = Path(__file__).parent / "src" / "lib" / "manifest.generated.ts"
+OUTPUT = Path(__file__).parent / "src" / "lib"
+FOR_PEOPLE = {"title", "description", "default"}
 HEAD = "// Written by web_demo/manifest_types.py from the JSON Schema of ganexport.json. Do not edit.\n"
 
 
-def types_text() -> str:
-    """The whole of `manifest.generated.ts`."""
+def texts() -> dict[str, str]:
+    """Text of each generated file of `src/lib`, by its name."""
     schema = Manifest.model_json_schema()
+    plain = json.dumps(_plain(schema), indent=1)
+    return {"manifest.generated.ts": _types(schema), "manifest.schema.generated.json": f"{plain}\n"}
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without what is said to people, so that it is small."""
+    kept = {}
+    for key, item in schema.items():
+        if key in {"$defs", "properties"}:
+            kept[key] = {name: _plain(value) for name, value in item.items()}
+        elif key not in FOR_PEOPLE:
+            items = [_plain(one) if isinstance(one, dict) else one for one in item] if isinstance(item, list) else item
+            kept[key] = _plain(item) if isinstance(item, dict) else items
+    return kept
+
+
+def _types(schema: dict[str, Any]) -> str:
     objects = {**schema.get("$defs", {}), schema["title"]: schema}
     return HEAD + "".join(_interface(name, item) for name, item in objects.items())
 
@@ -81,4 +100,5 @@ def _quoted(value: str | int) -> str:
 
 
 if __name__ == "__main__":
-    OUTPUT.write_text(types_text(), encoding="utf-8")
+    for name, text in texts().items():
+        (OUTPUT / name).write_text(text, encoding="utf-8")

@@ -114,6 +114,28 @@ it('fetches directions when they are asked for, once, and again after a failure'
   expect(fetched()).toHaveLength(settled);
 });
 
+it.each([
+  ['image', [1, 1, 512, 512]],
+  ['image', [1, 4, 128, 128]],
+  ['image', [2, 1, 256, 256]],
+  ['ws', [1, 4, 999]],
+])('refuses %s of another size than the manifest promises', async (name, shape) => {
+  const { generator, runtime } = await open();
+  const run = runtime.run.bind(runtime);
+  const lie = { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) };
+  runtime.run = async (graph, inputs, outputs) => ({ ...(await run(graph, inputs, outputs)), ...(outputs.includes(name) && { [name]: lie }) });
+  const error = { code: 'runtime', message: expect.stringContaining(`${name} is [${shape.join(', ')}]; the manifest promises`) };
+  await expect(generator.generate({ seeds: [1], label: 0 })).rejects.toMatchObject(error);
+});
+
+it('says which preview the synthesis does not have', async () => {
+  const { generator } = await open();
+  const latents = await generator.latents({ seeds: [1], label: 0 });
+  Object.assign(generator.manifest, { previews: [16, 32, 64] });
+  const error = { code: 'manifest', message: 'the synthesis has no output rgb_b16' };
+  await expect(generator.grow(latents)).rejects.toMatchObject(error);
+});
+
 it('goes on after a run that failed', async () => {
   const { generator, runtime } = await open();
   failOnce(runtime, 'out of memory');

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { cacheSize, clearCache, fetchCounts, fetchData, fetchVerified, sha256 } from '../src/lib/loading';
+import { absoluteUrl, cacheSize, clearCache, fetchCounts, fetchText, fetchVerified, sha256 } from '../src/lib/loading';
 import { makeRoom } from '../src/lib/loading/cache';
 import { openCacheStore } from '../src/lib/loading/cache_store';
 import { wait } from '../src/lib/loading/wait';
@@ -131,6 +131,17 @@ describe('fails', () => {
     expect(await loading).toMatchObject({ code: 'network', message: /broke off: nothing came for 60 seconds/ });
   });
 
+  it('when a server never answers', async () => {
+    vi.stubGlobal('fetch', (_: URL, { signal }: RequestInit) => {
+      return new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)));
+    });
+    vi.useFakeTimers();
+    const loading = load([]).catch((reason: unknown) => reason);
+    await vi.advanceTimersByTimeAsync(5 * 60_000);
+    vi.useRealTimers();
+    expect(await loading).toMatchObject({ code: 'network', message: /could not be reached: nothing came for 60 seconds/ });
+  });
+
   it('where the page has no crypto.subtle', async () => {
     vi.stubGlobal('crypto', {});
     await expect(load([])).rejects.toThrow(/only on https:\/\/ and on localhost/);
@@ -155,9 +166,33 @@ it('waits as long as it was told, unless it is aborted', async () => {
   await expect(real(60_000, abort.signal)).rejects.toBe(abort.signal.reason);
 });
 
-it('asks again for a manifest, too', async () => {
-  server.answers = [status(502), whole(SMALL)];
-  expect(new Uint8Array(await (await fetchData(server.url)).arrayBuffer())).toEqual(SMALL);
+describe('a manifest', () => {
+  const text = '{"name": "ä"}';
+  const bytes = new TextEncoder().encode(text);
+
+  it('is asked for again, also where it broke off', async () => {
+    server.answers = [status(502), parts(bytes, 5), whole(bytes)];
+    expect(await fetchText(server.url)).toBe(text);
+  });
+
+  it('is refused when it has no end', async () => {
+    const endless = new ReadableStream({ pull: (to) => to.enqueue(new Uint8Array(8 << 20)) });
+    vi.stubGlobal('fetch', async () => new Response(endless));
+    const error = { code: 'content', message: expect.stringContaining('larger than 64 MiB') };
+    await expect(fetchText(server.url)).rejects.toMatchObject(error);
+  });
+});
+
+it.each(['http://[', 'data:application/json,{}', 'blob:https://example.org/1', 'javascript:alert(1)', ''])(
+  'says that %o is no address of a bundle',
+  (address) => {
+    expect(() => absoluteUrl(address)).toThrow(expect.objectContaining({ code: 'option' }));
+  },
+);
+
+it('says of a file that cannot be held how large it would be', async () => {
+  const error = { code: 'content', message: expect.stringContaining('a file of 1000000000000000 bytes') };
+  await expect(load([whole(SMALL)], { ...SMALL_EXPECTED, bytes: 1e15 })).rejects.toMatchObject(error);
 });
 
 describe('what has come is kept', () => {

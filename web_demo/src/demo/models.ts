@@ -1,6 +1,6 @@
 import { fetchManifest } from '../lib';
-import { absoluteUrl, fetchData } from '../lib/loading';
-import { filesOfGraph, type Manifest } from '../lib/manifest';
+import { absoluteUrl, fetchText } from '../lib/loading';
+import { filesOfGraph, type Manifest, urlOf } from '../lib/manifest';
 
 /** A bundle of this site. */
 export interface ModelEntry {
@@ -33,14 +33,14 @@ export class Models {
 
 /** Read `models.json`, which `ganexport site` writes beside the page. */
 export async function fetchModels(): Promise<Models> {
-  const data: unknown = await (await fetchData(absoluteUrl('models.json'))).json();
+  const data: unknown = JSON.parse(await fetchText(absoluteUrl('models.json')));
   if (!isModels(data) || data.models.length === 0) throw new Error('models.json lists no models');
   return new Models(data.models);
 }
 
 /** Address of the picture that stands for a model; null without one. */
 export function previewUrl(entry: ModelEntry, { preview }: Manifest): string | null {
-  return preview === null ? null : new URL(preview, absoluteUrl(entry.manifest)).href;
+  return preview === null ? null : urlOf(absoluteUrl(entry.manifest), preview).href;
 }
 
 /** Bytes that a visitor loads to draw with a model, beside the runtime. */
@@ -51,5 +51,10 @@ export function bytesToLoad({ targets, files }: Manifest): number {
 }
 
 function isModels(data: unknown): data is { models: ModelEntry[] } {
-  return typeof data === 'object' && data !== null && 'models' in data && Array.isArray(data.models);
+  return typeof data === 'object' && data !== null && 'models' in data && Array.isArray(data.models) && data.models.every(isEntry);
+}
+
+function isEntry(entry: unknown): entry is ModelEntry {
+  const { name, manifest } = (entry ?? {}) as Partial<Record<keyof ModelEntry, unknown>>;
+  return typeof name === 'string' && typeof manifest === 'string';
 }

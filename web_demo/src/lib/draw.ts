@@ -5,7 +5,7 @@ import { drawInputs, latentInputs } from './inputs';
 import type { Graph, Manifest } from './manifest';
 import { type Pictures, toPixels } from './pixels';
 import type { Runtime } from './runtimes/runtime';
-import type { Tensors } from './tensor';
+import type { Tensor, Tensors } from './tensor';
 
 /** Pixels of one run of a graph: 4 pictures of 256 x 256. More of them would need more memory, not less time. */
 const PIXELS_A_RUN = 4 * 256 * 256;
@@ -30,9 +30,11 @@ export async function makeLatents(engine: Engine, manifest: Manifest, options: L
   const data = new Float32Array(seeds.length * layers * width);
   for (let start = 0; start < seeds.length; start += ROWS_A_RUN) {
     signal?.throwIfAborted();
-    const inputs = pick(rows(start, Math.min(start + ROWS_A_RUN, seeds.length)), graph);
+    const end = Math.min(start + ROWS_A_RUN, seeds.length);
+    const inputs = pick(rows(start, end), graph);
     const { ws } = await engine.runtime.run(name, inputs, ['ws']);
     if (ws === undefined) throw new GanExportError('manifest', `${graph.file} has no output ws`);
+    requireShape('ws', ws, [end - start, layers, width]);
     data.set(ws.data, start * layers * width);
   }
   return { space: 'w', tensor: { shape: [seeds.length, layers, width], data }, labels, seeds: [...seeds] };
@@ -57,19 +59,32 @@ export async function drawLatents(
   const count = latents.seeds.length;
   const batches = sizes.map((size) => emptyBatch(count, size, manifest.spec.image_channels));
   const rows = Math.max(1, Math.floor(PIXELS_A_RUN / Math.max(...sizes) ** 2));
-  const toPictures = (image: Tensors[string]) => toPixels(image, engine.runtime.layout, manifest.spec.image_range);
 
   for (let start = 0; start < count; start += rows) {
     const end = Math.min(start + rows, count);
-    const found = await runSteps(engine.runtime, steps, inputs(start, end), signal, (image) =>
-      onPreview?.(toPictures(image), start),
+    const toPictures = (name: string, image: Tensor) => picturesOf(name, image, end - start, engine.runtime, manifest);
+    const found = await runSteps(engine.runtime, steps, inputs(start, end), signal, (name, image) =>
+      onPreview?.(toPictures(name, image), start),
     );
     names.forEach((name, i) => {
       const { data, width, height, channels } = batches[i]!;
-      data.set(toPictures(found[name]!).data, start * width * height * channels);
+      data.set(toPictures(name, found[name]!).data, start * width * height * channels);
     });
   }
   return batches;
+}
+
+/** Pixels of what a graph gave, which must be as large as the manifest promises. */
+function picturesOf(name: string, image: Tensor, count: number, { layout }: Runtime, { spec }: Manifest): Pictures {
+  const size = name === 'image' ? spec.resolution : Number(name.slice('rgb_b'.length));
+  const { image_channels: channels } = spec;
+  requireShape(name, image, layout === 'NCHW' ? [count, channels, size, size] : [count, size, size, channels]);
+  return toPixels(image, layout, spec.image_range);
+}
+
+function requireShape(name: string, { shape }: Tensor, promised: readonly number[]): void {
+  if (String(shape) === String(promised)) return;
+  throw new GanExportError('runtime', `${name} is [${shape.join(', ')}]; the manifest promises [${promised.join(', ')}]`);
 }
 
 /** The sizes that a bundle draws, the smallest first. */
@@ -92,8 +107,10 @@ function previewNames({ previews }: Manifest): string[] {
 
 /** The stages up to the last that is needed, each with the outputs that are wanted or taken by a later one. */
 function planSteps(stages: readonly NamedGraph[], wanted: readonly string[], previews: readonly string[]): Step[] {
-  const last = Math.max(...wanted.map((name) => stages.findIndex(({ graph }) => namesOf(graph.outputs).includes(name))));
-  if (last < 0) throw new GanExportError('manifest', `the synthesis has no output ${wanted.join(' or ')}`);
+  const places = wanted.map((name) => stages.findIndex(({ graph }) => namesOf(graph.outputs).includes(name)));
+  const missing = wanted[places.indexOf(-1)];
+  if (missing !== undefined) throw new GanExportError('manifest', `the synthesis has no output ${missing}`);
+  const last = Math.max(...places);
   return stages.slice(0, last + 1).map(({ name, graph }, i) => {
     const outputs = namesOf(graph.outputs);
     const preview = i < last ? (previews.find((size) => outputs.includes(size)) ?? null) : null;
@@ -109,14 +126,14 @@ async function runSteps(
   steps: readonly Step[],
   inputs: Tensors,
   signal: AbortSignal | undefined,
-  show: (image: Tensors[string]) => void,
+  show: (name: string, image: Tensor) => void,
 ): Promise<Tensors> {
   let known = inputs;
   for (const { name, graph, outputs, preview } of steps) {
     signal?.throwIfAborted();
     known = { ...known, ...(await runtime.run(name, pick(known, graph), outputs)) };
     signal?.throwIfAborted();
-    if (preview !== null) show(known[preview]!);
+    if (preview !== null) show(preview, known[preview]!);
   }
   return known;
 }

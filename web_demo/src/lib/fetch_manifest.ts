@@ -1,8 +1,8 @@
-import { absoluteUrl, fetchData } from './loading';
+import { absoluteUrl, fetchText } from './loading';
 import { type Manifest, parseManifest } from './manifest';
 
 /** Read the manifest of a bundle. */
 export async function fetchManifest(url: string | URL, signal?: AbortSignal): Promise<Manifest> {
   const absolute = absoluteUrl(url);
-  return parseManifest(await (await fetchData(absolute, signal)).text(), absolute);
+  return parseManifest(await fetchText(absolute, signal), absolute);
 }

@@ -1,5 +1,7 @@
 import { GanExportError } from './errors';
 import type { FileEntry, Graph, Manifest } from './manifest.generated';
+import schema from './manifest.schema.generated.json';
+import { misfitOf } from './schema';
 
 export type * from './manifest.generated';
 
@@ -32,10 +34,9 @@ export function parseManifest(text: string, url: URL): Manifest {
       `${url.href} has schema version ${found}; this library reads version ${SCHEMA_VERSION}`,
     );
   }
-  if (!isManifest(data)) {
-    throw new GanExportError('manifest', `${url.href} lacks fields of schema version ${SCHEMA_VERSION}`);
-  }
-  return { ...NOT_IN_OLDER_BUNDLES, ...data };
+  const misfit = misfitOf(data, schema);
+  if (misfit !== null) throw new GanExportError('manifest', `${url.href} is no valid manifest: look at ${misfit}`);
+  return { ...NOT_IN_OLDER_BUNDLES, ...(data as Manifest) };
 }
 
 /**
@@ -44,24 +45,26 @@ export function parseManifest(text: string, url: URL): Manifest {
  * @throws GanExportError `manifest` when the manifest does not list it, or when it would lie outside the bundle.
  */
 export function fileOf(manifest: Manifest, manifestUrl: URL, path: string): FileEntry & { readonly url: URL } {
-  const entry = manifest.files[path];
-  const url = new URL(path, manifestUrl);
-  const folder = new URL('.', manifestUrl).href;
+  const entry = Object.hasOwn(manifest.files, path) ? manifest.files[path] : undefined;
   if (entry === undefined) throw new GanExportError('manifest', `${manifestUrl.href} does not list ${path}`);
+  return { ...entry, url: urlOf(manifestUrl, path) };
+}
+
+/**
+ * Address of something within the bundle.
+ *
+ * @throws GanExportError `manifest` when it would lie outside.
+ */
+export function urlOf(manifestUrl: URL, path: string): URL {
+  const folder = new URL('.', manifestUrl).href;
+  const url = new URL(path, manifestUrl);
   if (!url.href.startsWith(folder)) {
     throw new GanExportError('manifest', `${manifestUrl.href} names ${path}, which lies outside the bundle`);
   }
-  return { ...entry, url };
+  return url;
 }
 
 /** The files that a graph needs: itself, then its weights. */
 export function filesOfGraph(graph: Graph): string[] {
   return [graph.file, ...graph.weight_files];
-}
-
-/** Whether the parts are there that every reader uses; what they hold is what Python checked when it wrote them. */
-function isManifest(data: object): data is Manifest {
-  const fields = data as Partial<Record<keyof Manifest, unknown>>;
-  const parts = [fields.spec, fields.defaults, fields.targets, fields.goldens, fields.files, fields.provenance];
-  return typeof fields.name === 'string' && parts.every((part) => typeof part === 'object' && part !== null);
 }

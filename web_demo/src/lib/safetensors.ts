@@ -21,10 +21,13 @@ const LENGTH_BYTES = 8;
 export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
   const header = readHeader(bytes);
   const tensors = new Map<string, StoredTensor>();
+  let room = bytes.length - header.dataStart;
   for (const [name, value] of Object.entries(header.entries)) {
     if (name === '__metadata__') continue;
     if (!isEntry(value)) throw broken(`tensor ${name} is described wrongly`);
     const [begin, end] = value.data_offsets;
+    room -= Math.max(0, end - begin);
+    if (room < 0) throw broken('its tensors overlap, or it is cut short'); // copies of many would fill the memory
     // A copy, hence aligned. Not `slice`: Node's Buffer, which is a Uint8Array, has its own that does not copy.
     const stored = new Uint8Array(bytes.subarray(header.dataStart + begin, header.dataStart + end));
     tensors.set(name, toTensor(name, value, stored));

@@ -1,7 +1,7 @@
 import './directions.css';
 
 import type { Latents, LoadedDirection } from '../../lib/api';
-import type { Direction } from '../../lib/manifest';
+import { type Direction, urlOf } from '../../lib/manifest';
 import { moveAlong } from '../../lib/toolbox';
 import { button, make } from '../dom';
 import type { Shown, Studio } from '../studio';
@@ -166,7 +166,7 @@ class DirectionsView implements Mounted {
 
   /** Its pictures along the slider; what they show is said by the picture itself. */
   #imageOf(preview: string): Record<string, string> {
-    return { src: new URL(preview, new URL(this.#studio.url, location.href)).href, alt: '', loading: 'lazy' };
+    return { src: urlOf(new URL(this.#studio.url), preview).href, alt: '', loading: 'lazy' };
   }
 }
 

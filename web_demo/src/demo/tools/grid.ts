@@ -1,3 +1,4 @@
+import { urlOf } from '../../lib/manifest';
 import { button, make } from '../dom';
 import { LARGEST_SEED } from '../state';
 import type { Shown, Studio } from '../studio';
@@ -109,7 +110,7 @@ class GridView implements Mounted {
   #showPoster(): void {
     const { manifest, url } = this.#studio;
     if (manifest.preview === null) return;
-    this.#poster.append(make('img', { src: new URL(manifest.preview, url).href, alt: '' }));
+    this.#poster.append(make('img', { src: urlOf(new URL(url), manifest.preview).href, alt: '' }));
   }
 
   /** As many tiles as there are pictures; those that stay keep what they show until it is replaced. */

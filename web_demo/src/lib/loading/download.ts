@@ -1,10 +1,8 @@
-import { GanExportError, messageOf } from '../errors';
+import { GanExportError } from '../errors';
+import { pieces } from './body';
 import type { Incoming } from './incoming';
 import { request } from './request';
 import { PassingFailure, withRetries } from './retry';
-
-/** A connection over which nothing comes for so long is given up. */
-const SILENCE_MS = 60_000;
 
 /**
  * Fetch what is missing of a file. A download that breaks off goes on where it stopped.
@@ -57,33 +55,6 @@ async function receive(response: Response, url: URL, incoming: Incoming, signal?
       throw wrongLength(url, `more than ${incoming.length}`, incoming.length);
     }
     await incoming.add(bytes);
-  }
-}
-
-async function* pieces(response: Response, url: URL, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
-  try {
-    for (let piece = await next(reader); piece && !piece.done; piece = await next(reader)) yield piece.value;
-  } catch (error) {
-    signal?.throwIfAborted();
-    const message = `${url.href} broke off: ${messageOf(error)}`;
-    throw new PassingFailure(new GanExportError('network', message, { cause: error }));
-  } finally {
-    void reader?.cancel().catch(() => undefined); // the reader left early: the rest is not wanted
-  }
-}
-
-type Reader = ReadableStreamDefaultReader<Uint8Array>;
-
-async function next(reader?: Reader): Promise<Awaited<ReturnType<Reader['read']>> | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing came for ${SILENCE_MS / 1000} seconds`)), SILENCE_MS);
-  });
-  try {
-    return await Promise.race([reader?.read(), silence]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -1,3 +1,4 @@
+import { GanExportError } from '../errors';
 import type { Store } from './store';
 
 /** A reload loses no more than came since the last piece: so much, or in so much time. */
@@ -18,6 +19,7 @@ export class Incoming {
    * @param length its length
    * @param store where to keep it
    * @param onBytes called with the number of bytes that are new
+   * @throws GanExportError `content` when so many bytes cannot be held
    */
   constructor(
     readonly file: string,
@@ -25,7 +27,7 @@ export class Incoming {
     store: Store | null,
     readonly onBytes: (count: number) => void = () => undefined,
   ) {
-    this.bytes = new Uint8Array(length);
+    this.bytes = allocate(length);
     this.#store = store;
   }
 
@@ -100,5 +102,13 @@ export class Incoming {
       await store.remove(this.file).catch(() => undefined);
       return null;
     }
+  }
+}
+
+function allocate(length: number): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (error) {
+    throw new GanExportError('content', `a file of ${length} bytes is more than this device can hold`, { cause: error });
   }
 }

@@ -2,4 +2,4 @@
 export { CACHE_BUDGET_BYTES, cacheSize, clearCache } from './cache';
 export { type Expected, fetchCounts, type FetchOptions, fetchVerified } from './fetch_verified';
 export { sha256 } from './hash';
-export { absoluteUrl, fetchData } from './request';
+export { absoluteUrl, fetchText } from './request';

@@ -1,22 +1,45 @@
 import { GanExportError, messageOf } from '../errors';
+import { pieces, unlessSilent } from './body';
 import { PassingFailure, retryAfter, withRetries } from './retry';
 
 /** Answers that another attempt may change; so may each of 5xx. */
 const PASSING_STATUS = [408, 425, 429];
 
-/** An address, seen from the page where there is one. */
+/** A text that is longer is none of ours; Python reads no longer manifests either. */
+const MOST_TEXT_BYTES = 64 << 20;
+
+/**
+ * An address, seen from the page where there is one.
+ *
+ * @throws GanExportError `option` when it is none, or none beside which other files can lie, such as a `data:` URL.
+ */
 export function absoluteUrl(url: string | URL): URL {
-  return new URL(url, globalThis.document?.baseURI);
+  const base = globalThis.document?.baseURI;
+  if (!URL.canParse(url, base) || !URL.canParse('.', new URL(url, base))) {
+    const found = String(url).slice(0, 80);
+    throw new GanExportError('option', `${found} is not the address of a file on a server, such as models/x/ganexport.json`);
+  }
+  return new URL(url, base);
 }
 
 /**
- * Fetch a file of data, again when that may help. A server that answers an unknown address with a page is found out.
+ * Fetch a text, again when that may help. A server that answers an unknown address with a page is found out.
  *
  * @throws GanExportError `network`, `http` or `content`; an abort throws the signal's reason.
  */
-export function fetchData(url: URL, signal?: AbortSignal): Promise<Response> {
+export function fetchText(url: URL, signal?: AbortSignal): Promise<string> {
   // A host may let browsers keep files for a while: a manifest of yesterday would not fit the weights of today.
-  return withRetries(() => request(url, { signal: signal ?? null, cache: 'no-cache' }), signal);
+  const init: RequestInit = { signal: signal ?? null, cache: 'no-cache' };
+  return withRetries(async () => {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let length = 0;
+    for await (const piece of pieces(await request(url, init), url, signal)) {
+      length += piece.length;
+      if (length > MOST_TEXT_BYTES) throw new GanExportError('content', `${url.href} is larger than 64 MiB: no manifest is`);
+      parts.push(piece);
+    }
+    return new Blob(parts).text();
+  }, signal);
 }
 
 /**
@@ -26,10 +49,13 @@ export function fetchData(url: URL, signal?: AbortSignal): Promise<Response> {
  * @throws PassingFailure when another one may succeed, else GanExportError `network`, `http` or `content`.
  */
 export async function request(url: URL, init: RequestInit, accepted: readonly number[] = []): Promise<Response> {
+  const silent = new AbortController();
+  const signal = AbortSignal.any([silent.signal, ...(init.signal ? [init.signal] : [])]);
   let response: Response;
   try {
-    response = await fetch(url, init);
+    response = await unlessSilent(fetch(url, { ...init, signal }));
   } catch (error) {
+    silent.abort();
     init.signal?.throwIfAborted();
     throw unreachable(url, error);
   }
