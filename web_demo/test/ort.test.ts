@@ -45,3 +45,24 @@ it.each([0, 1, 2])('opens nothing when file %i was not fetched', async (missing)
   await expect(createOrtWasm().load({ 'synthesis.0': GRAPH }, files)).rejects.toThrow(`${path} was not fetched`);
   expect(InferenceSession.create).not.toHaveBeenCalled();
 });
+
+it('does not release what was given up before the call in there comes back', async () => {
+  let comeBack = (_: object): void => undefined;
+  const session = {
+    run: () => new Promise<object>((resolve) => (comeBack = resolve)),
+    release: vi.fn(async () => undefined),
+  };
+  vi.mocked(InferenceSession.create).mockResolvedValueOnce(session as unknown as InferenceSession);
+  const runtime = createOrtWasm();
+  await runtime.load({ mapping: GRAPH }, FILES);
+  const running = runtime.run('mapping', {}, []);
+  runtime.abandon();
+  const next = createOrtWasm().load({ mapping: GRAPH }, FILES);
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(session.release).not.toHaveBeenCalled();
+  expect(InferenceSession.create).toHaveBeenCalledOnce();
+  comeBack({});
+  await Promise.all([running, next]);
+  expect(session.release).toHaveBeenCalledOnce();
+  expect(InferenceSession.create).toHaveBeenCalledTimes(2);
+});

@@ -2,7 +2,7 @@ import type { Env, InferenceSession, InferenceSessionFactory, Tensor as OrtTenso
 
 import { GanExportError } from '../errors';
 import type { Graph } from '../manifest';
-import type { Queue } from '../queue';
+import { Queue } from '../queue';
 import type { Tensor, Tensors } from '../tensor';
 import { bytesOf } from './files';
 import type { BareRuntime, Files } from './runtime';
@@ -27,16 +27,26 @@ const MOST_THREADS = 4;
 /** The model y = x, with which a build gets itself ready. */
 const IDENTITY = 'CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBE=';
 
+/** A build of `onnxruntime-web`, of which the page, or the worker, has one. */
+export interface OrtBuild {
+  readonly ort: Ort;
+  readonly queue: Queue;
+  /** Calls into its WebAssembly wait here even for one that was given up: a second call would stop it for good. */
+  readonly calls: Queue;
+}
+
 /** Say where a build's WebAssembly lies, before its first session is opened. */
-export function setUp({ env }: Ort, paths: { readonly mjs: string; readonly wasm: string }): void {
+export function setUp(ort: Ort, paths: { readonly mjs: string; readonly wasm: string }): OrtBuild {
+  const { env } = ort;
   env.wasm.wasmPaths = paths;
   // Threads share memory, which browsers allow only on cross-origin isolated pages.
   env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
   env.logLevel = 'error';
+  return { ort, queue: new Queue(), calls: new Queue() };
 }
 
 /** ONNX Runtime Web, whose sessions run on this device. */
-export function createOrt(ort: Ort, queue: Queue, device: OrtDevice): BareRuntime {
+export function createOrt({ ort, queue, calls }: OrtBuild, device: OrtDevice): BareRuntime {
   const sessions = new Map<string, InferenceSession>();
   let provider: Provider = 'wasm';
 
@@ -54,31 +64,33 @@ export function createOrt(ort: Ort, queue: Queue, device: OrtDevice): BareRuntim
 
     async start() {
       provider = await device.open();
-      const session = await ort.InferenceSession.create(fromBase64(IDENTITY), { executionProviders: [provider] });
-      await session.release();
+      await calls.add(async () => {
+        const session = await ort.InferenceSession.create(fromBase64(IDENTITY), { executionProviders: [provider] });
+        await session.release();
+      });
     },
 
     async load(graphs, files) {
       for (const [name, graph] of Object.entries(graphs)) {
-        sessions.set(name, await openSession(ort, provider, graph, files));
+        sessions.set(name, await calls.add(() => openSession(ort, provider, graph, files)));
       }
     },
 
     async run(name, inputs, outputs) {
       const session = sessions.get(name);
       if (session === undefined) throw new GanExportError('runtime', `graph ${name} is not loaded`);
-      return runSession(ort, session, inputs, outputs);
+      return calls.add(() => runSession(ort, session, inputs, outputs));
     },
 
     tensorCount: () => null,
 
     async dispose() {
-      await release();
+      await calls.add(release);
       device.close();
     },
 
     abandon() {
-      release().catch(() => undefined); // it may be past that
+      calls.add(release).catch(() => undefined); // it may be past that
       device.close();
     },
   };

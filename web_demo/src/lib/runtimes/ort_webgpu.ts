@@ -2,14 +2,11 @@ import * as ort from 'onnxruntime-web/webgpu';
 import glueUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url';
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 
-import { Queue } from '../queue';
 import { openDevice } from './gpu';
 import { createOrt, setUp } from './ort';
 import type { BareRuntime } from './runtime';
 
-setUp(ort, { mjs: glueUrl, wasm: wasmUrl });
-
-const queue = new Queue(); // this build does one thing at a time, and fails where it is asked for two
+const build = setUp(ort, { mjs: glueUrl, wasm: wasmUrl });
 
 /**
  * ONNX Runtime Web on WebGPU: another build than that for WebAssembly, with a WebAssembly file of its own.
@@ -17,7 +14,7 @@ const queue = new Queue(); // this build does one thing at a time, and fails whe
  */
 export function createOrtWebgpu(onLost: (reason: string) => void): BareRuntime {
   let device: GPUDevice | null = null;
-  return createOrt(ort, queue, {
+  return createOrt(build, {
     async open() {
       ({ device } = await openDevice(onLost));
       return { name: 'webgpu', device };
