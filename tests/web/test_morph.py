@@ -166,6 +166,14 @@ def test_files_hold_the_pictures(
         assert errors[frame] < 4  # VP8 keeps no picture exactly
 
 
+def test_nothing_moves_by_itself_where_motion_is_unwanted(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
+    wait_until_drawn(page)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    expect(page.get_by_role("slider", name="Picture", exact=True)).to_have_value("0")
+
+
 def test_a_file_can_be_called_off(open_site: Open, tmp_path: Path) -> None:
     watched = open_site(FAST + "&tool=morph&label=3&morph=1,2,3,4,5,6/48/loop")
     page = watched.page

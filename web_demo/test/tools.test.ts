@@ -5,9 +5,11 @@ import { readSum, writeSum } from '../src/demo/tools/arithmetic_state';
 import { readAmounts, writeAmounts } from '../src/demo/tools/directions_state';
 import { readMix, withColumn, writeMix } from '../src/demo/tools/mix_state';
 import { moved, placeOf, readMorph, writeMorph } from '../src/demo/tools/morph_state';
+import { sizeUpTo } from '../src/demo/tools/parts/drawing';
 import { Latest } from '../src/demo/tools/parts/latest';
 import { readPicks, writePicks } from '../src/demo/tools/parts/picks';
 import { modesOf, readSweep, writeSweep } from '../src/demo/tools/sweep_plans';
+import { shrunk } from '../src/demo/tools/walk_film';
 import { manifestOf } from './manifest_of';
 
 describe('picks', () => {
@@ -95,6 +97,30 @@ describe('a morph', () => {
       { from: 2, to: 0, along: 0 },
       { from: 2, to: 0, along: 0.75 },
     ]);
+  });
+});
+
+describe('what is drawn on the way', () => {
+  it.each([
+    [1024, [64, 128, 256, 512], 64],
+    [1024, [128, 256, 512], 128],
+    [1024, [], undefined],
+    [64, [4, 8, 16, 32], undefined],
+  ])('of %i with %j is %j', (resolution, previews, size) => {
+    expect(sizeUpTo(64, manifestOf({ resolution }, { previews }))).toBe(size);
+  });
+
+  it('is made small where it does not come small', () => {
+    const data = Uint8ClampedArray.from([0, 2, 10, 20, 4, 6, 30, 40].flatMap((level) => [level, 255]));
+    const pictures = { data, count: 1, width: 4, height: 2, channels: 2 };
+    expect(shrunk(pictures, 0, 4)).toBeNull();
+    expect(shrunk(pictures, 0, 2)).toEqual({
+      data: Uint8ClampedArray.of(3, 255, 25, 255),
+      count: 1,
+      width: 2,
+      height: 1,
+      channels: 2,
+    });
   });
 });
 

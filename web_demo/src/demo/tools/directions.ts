@@ -157,6 +157,10 @@ class DirectionsView implements Mounted {
       onChange: (amount) => this.#set(name, amount),
     });
     slider.value = 0;
+    slider.input.addEventListener('pointerup', () => {
+      // Let go where it was: nothing has changed, but what it shows may be small.
+      if (slider.value === (this.#amounts.get(name) ?? 0)) this.#studio.redraw();
+    });
     this.#sliders.set(name, slider);
     const reset = button('↺', () => this.#set(name, 0), { class: 'reset', 'aria-label': `${called} back to the middle` });
     const origin = make('small', {}, [METHODS[method], layersInWords(layers)].filter(Boolean).join(', '));

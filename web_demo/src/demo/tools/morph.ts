@@ -65,8 +65,9 @@ class MorphView implements Mounted {
     const loop = make('label', { class: 'check' }, this.#loop, 'Back to the first at the end');
     const startOver = button('Start over', () => this.#write(''), { class: 'quiet' });
     const settings = make('div', { class: 'toolbar' }, this.#frames.element, loop, startOver);
-    const beside = make('div', { class: 'beside' }, this.#keyframes.element, this.#add, settings, this.#exportBar.element);
-    panel.append(make('div', { class: 'morph' }, this.#player.element, beside));
+    const film = make('div', {}, this.#player.element, this.#exportBar.element);
+    const keyframes = make('div', {}, this.#keyframes.element, this.#add, settings);
+    panel.append(make('div', { class: 'morph' }, film, keyframes));
   }
 
   async update(signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import type { Shown, Studio } from '../studio';
 import { drawEach, rowsAtOnce, sizeUpTo } from './parts/drawing';
 
 /** Pictures are kept for playing up to this size; larger ones are drawn again for a file. */
-const MOST_SIDE = 256;
+export const MOST_SIDE = 256;
 
 /** Latents as a film: for the player in a size that can be kept, for a file in full. */
 export class WalkFilm implements Film {
@@ -43,7 +43,8 @@ export class WalkFilm implements Film {
     const latents = pickRows(this.#latents, missing);
     await drawEach(this.#studio, generator, latents, { signal, resolution: this.#size }, (at, pictures, index) => {
       const row = missing[at]!;
-      this.shown[row] = this.#describe(row, pictures, index);
+      const small = shrunk(pictures, index, MOST_SIDE);
+      this.shown[row] = small ? this.#describe(row, small, 0) : this.#describe(row, pictures, index);
       onPicture();
     });
   }
@@ -54,7 +55,8 @@ export class WalkFilm implements Film {
     for (let first = 0; first < this.count; first += step) {
       signal.throwIfAborted();
       const rows = Array.from({ length: Math.min(step, this.count - first) }, (_, i) => first + i);
-      const kept = this.#size === undefined ? rows.flatMap((row) => this.shown[row] ?? []) : [];
+      const areWhole = this.#studio.manifest.spec.resolution <= MOST_SIDE;
+      const kept = areWhole ? rows.flatMap((row) => this.shown[row] ?? []) : [];
       if (kept.length === rows.length) {
         for (const { pictures, index } of kept) yield toImageData(pictures, index);
       } else {
@@ -68,4 +70,22 @@ export class WalkFilm implements Film {
   get #size(): number | undefined {
     return sizeUpTo(MOST_SIDE, this.#studio.manifest);
   }
+}
+
+/** One picture of a batch at no more than this side, each pixel the mean of a square; null where it is small enough. */
+export function shrunk({ data, width, height, channels }: Pictures, index: number, most: number): Pictures | null {
+  const factor = Math.ceil(Math.max(width, height) / most);
+  if (factor <= 1) return null;
+  const [columns, rows] = [Math.floor(width / factor), Math.floor(height / factor)];
+  const sums = new Float32Array(columns * rows * channels);
+  const start = index * width * height * channels;
+  for (let y = 0; y < rows * factor; y++) {
+    for (let x = 0; x < columns * factor; x++) {
+      const from = start + (y * width + x) * channels;
+      const to = (Math.floor(y / factor) * columns + Math.floor(x / factor)) * channels;
+      for (let channel = 0; channel < channels; channel++) sums[to + channel]! += data[from + channel]!;
+    }
+  }
+  const means = Uint8ClampedArray.from(sums, (sum) => sum / factor ** 2);
+  return { data: means, count: 1, width: columns, height: rows, channels };
 }
