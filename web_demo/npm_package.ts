@@ -34,6 +34,9 @@ const OWN_SCRIPT = /new (\w+)\("ort\.[\w.]+\.mjs", ?import\.meta\.url\)/g;
 /** What our minifier makes of a worker's options. Vite, at a user's, knows a type in plain quotes only. */
 const WORKER_TYPE = /\{type:`module`,/g;
 
+/** Imports of addresses that ONNX Runtime knows when it runs; its own comments to bundlers were lost. */
+const KNOWN_LATER = /(?<=await )import\((?!["'`])/g;
+
 /** Beside the built files: `package.json`, types, the guide and the licences. */
 export function npmPackage(): Plugin {
   return {
@@ -45,7 +48,9 @@ export function npmPackage(): Plugin {
     },
     generateBundle(_options, bundle) {
       for (const chunk of Object.values(bundle)) {
-        if (chunk.type === 'chunk') chunk.code = chunk.code.replace(WORKER_TYPE, "{type:'module',");
+        if (chunk.type !== 'chunk') continue;
+        const code = chunk.code.replace(WORKER_TYPE, "{type:'module',");
+        chunk.code = code.replace(KNOWN_LATER, 'import(/* webpackIgnore: true *//* @vite-ignore */');
       }
     },
     writeBundle({ dir }) {
