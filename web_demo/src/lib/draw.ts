@@ -1,3 +1,4 @@
+import { pause } from './abort';
 import type { DrawOptions, LatentOptions, Latents } from './api';
 import type { Engine, NamedGraph } from './engine';
 import { GanExportError } from './errors';
@@ -9,6 +10,9 @@ import type { Tensor, Tensors } from './tensor';
 
 /** Pixels of one run of a graph: 4 pictures of 256 x 256. More of them would need more memory, not less time. */
 const PIXELS_A_RUN = 4 * 256 * 256;
+
+/** Of one run: about a second of one processor, so that an abort is heard soon. */
+const MULTIPLY_ADDS_A_RUN = 1e9;
 
 /** Rows of one run of a mapping: few enough for an abort to be heard soon. */
 const ROWS_A_RUN = 64;
@@ -29,7 +33,7 @@ export async function makeLatents(engine: Engine, manifest: Manifest, options: L
   const { num_ws: layers, w_dim: width } = manifest.spec;
   const data = new Float32Array(seeds.length * layers * width);
   for (let start = 0; start < seeds.length; start += ROWS_A_RUN) {
-    signal?.throwIfAborted();
+    await pause(signal);
     const end = Math.min(start + ROWS_A_RUN, seeds.length);
     const inputs = pick(rows(start, end), graph);
     const { ws } = await engine.runtime.run(name, inputs, ['ws']);
@@ -58,7 +62,7 @@ export async function drawLatents(
   const inputs = drawInputs(latents, options, manifest, steps.map(({ graph }) => graph));
   const count = latents.seeds.length;
   const batches = sizes.map((size) => emptyBatch(count, size, manifest.spec.image_channels));
-  const rows = Math.max(1, Math.floor(PIXELS_A_RUN / Math.max(...sizes) ** 2));
+  const rows = picturesARun(Math.max(...sizes), manifest);
 
   for (let start = 0; start < count; start += rows) {
     const end = Math.min(start + rows, count);
@@ -90,6 +94,11 @@ function requireShape(name: string, { shape }: Tensor, promised: readonly number
 /** The sizes that a bundle draws, the smallest first. */
 export function sizesOf({ previews, spec }: Manifest): number[] {
   return [...previews, spec.resolution].sort((a, b) => a - b);
+}
+
+function picturesARun(size: number, { multiply_adds: cost }: Manifest): number {
+  const most = cost > 0 ? MULTIPLY_ADDS_A_RUN / cost : Infinity; // not every bundle knows its cost
+  return Math.max(1, Math.floor(Math.min(PIXELS_A_RUN / size ** 2, most)));
 }
 
 function outputOf(size: number, manifest: Manifest): string {
@@ -130,10 +139,11 @@ async function runSteps(
 ): Promise<Tensors> {
   let known = inputs;
   for (const { name, graph, outputs, preview } of steps) {
-    signal?.throwIfAborted();
+    await pause(signal);
     known = { ...known, ...(await runtime.run(name, pick(known, graph), outputs)) };
+    if (preview === null) continue;
     signal?.throwIfAborted();
-    if (preview !== null) show(preview, known[preview]!);
+    show(preview, known[preview]!);
   }
   return known;
 }
