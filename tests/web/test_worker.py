@@ -23,7 +23,7 @@ OPEN = """async (options) => {
   window.fallbacks = [];
   window.open_ = (more) => library.openBundle('/sub/site/models/digits/ganexport.json', { ...options, ...more });
   window.generator = await window.open_({ onFallback: (fallback) => window.fallbacks.push(fallback) });
-  window.draw = async (seed) => [...(await generator.generate({ seeds: [seed], label: 3 })).data];
+  window.draw = (seed, resolution) => generator.generate({ seeds: [seed], label: 3, resolution });
 }"""
 
 # Loads and draws 64 pictures; gives the long tasks of the page's own thread, and the longest wait for a frame.
@@ -74,7 +74,8 @@ def test_no_task_of_the_page_is_long(open_page: Callable[[str], Watched], runtim
 def test_memory_returns_to_its_base(blank: Page, runtime: str) -> None:
     heap = WorkerHeap(blank)
     blank.evaluate(OPEN, {"runtime": runtime})
-    draw = "async ([from, to]) => { for (let seed = from; seed < to; seed++) await draw(seed); }"
+    small = "undefined" if runtime == "ort-wasm" else "seed % 20 ? 8 : undefined"  # a software adapter takes its time
+    draw = f"async ([from, to]) => {{ for (let seed = from; seed < to; seed++) await draw(seed, {small}); }}"
     blank.evaluate(draw, [0, 20])
     base, tensors = heap.measure(), blank.evaluate("generator.tensorCount()")
     blank.evaluate(draw, [20, 220])
@@ -145,7 +146,7 @@ def test_a_runtime_that_cannot_start_gives_way(blank: Page, digits_bundle: Path)
     assert "ort-wasm could not" in fallback["reason"]
     assert_golden(blank, digits_bundle)
     error = blank.evaluate(f"async () => await ({REJECTION})(open_({{ fallback: false }}))")
-    assert error["code"] == "runtime"
+    assert "ort-wasm could not" in error["message"]
 
 
 def test_one_worker_for_all(blank: Page, digits_bundle: Path) -> None:
