@@ -121,6 +121,20 @@ def test_a_link_shows_the_same_pictures(open_site: Callable[..., Watched]) -> No
     assert pictures(again) == drawn
 
 
+def test_a_link_can_be_copied(first_visit: Callable[..., Page]) -> None:
+    page = first_visit(FAST + "&seed=7&label=3&grid=2")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    wait_until_drawn(page)
+    page.get_by_role("button", name="Copy link").press("Enter")
+    expect(page.locator("#status")).to_have_text("Link copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.locator("#grid .tile").nth(1).press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Copy link").press("Enter")
+    expect(page.locator("#picture-said")).to_have_text("Link copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "seed=8&label=3&runtime=tfjs-wasm" in copied
+
+
 def test_psi_zero_draws_one_picture(open_site: Callable[..., Watched]) -> None:
     page = open_site(FAST + "&psi=0&label=3").page
     wait_until_drawn(page)
