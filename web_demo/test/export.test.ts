@@ -13,7 +13,8 @@ describe('pictures for players', () => {
   it('keep each colour, as a square', () => {
     const colours = Uint32Array.of(1, 2, 3, 4, 5, 6);
     const enlarged = enlarge(new Uint8ClampedArray(colours.buffer), 3, 2);
-    expect([...new Uint32Array(enlarged.buffer)]).toEqual([1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 4, 4, 5, 5, 6, 6]);
+    const [first, second] = [[1, 1, 2, 2, 3, 3], [4, 4, 5, 5, 6, 6]];
+    expect([...new Uint32Array(enlarged.buffer)]).toEqual([first, first, second, second].flat());
   });
 });
 

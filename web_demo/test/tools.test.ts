@@ -165,5 +165,6 @@ function settled(): Promise<void> {
 }
 
 function direction(name: string): Direction {
-  return { name, title: null, method: 'sefa', space: 'w', layers: [0, 8], range: [-3, 3], explained: null, preview: null };
+  const rest = { title: null, layers: [0, 8], range: [-3, 3], explained: null, preview: null } as const;
+  return { name, method: 'sefa', space: 'w', ...rest };
 }

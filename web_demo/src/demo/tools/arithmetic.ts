@@ -7,7 +7,7 @@ import type { Shown, Studio } from '../studio';
 import { Tile } from '../tile';
 import type { Mounted, Tool } from '../tool';
 import { MOST_BROUGHT, readSum, WELLS, writeSum } from './arithmetic_state';
-import { fill, shownBy, type Wanted } from './parts/drawing';
+import { fill, shownBy, type Wanted, wantedPick } from './parts/drawing';
 import { latentsOf, nameOf, type Pick, seedsFrom, withLabels, writePicks } from './parts/picks';
 import { Tray } from './parts/tray';
 
@@ -59,8 +59,8 @@ class ArithmeticView implements Mounted {
     const latents = await latentsOf(studio, generator, [...wells, ...tray], signal);
     const [a, b, c] = WELLS.map((_, at) => pickRows(latents, [at]));
     const wanted = [
-      ...wells.map((pick, at) => this.#plain(this.#wells[at]!, pick, WELLS[at]!)),
-      ...tray.map((pick, at) => this.#plain(tiles[at]!, pick, String(pick.seed))),
+      ...wells.map((pick, at) => wantedPick(studio, this.#wells[at]!, pick, WELLS[at]!)),
+      ...tray.map((pick, at) => wantedPick(studio, tiles[at]!, pick, String(pick.seed))),
       this.#wantedSum(wells),
     ];
     await fill(studio, generator, concatLatents(latents, sumOf(a!, b!, c!)), wanted, signal);
@@ -69,11 +69,6 @@ class ArithmeticView implements Mounted {
 
   dispose(): void {
     this.#sum.remove();
-  }
-
-  #plain(tile: Tile, pick: Pick, caption: string): Wanted {
-    const shown = (pictures: Pictures, index: number) => this.#studio.seedPicture(pick.seed, pick.label, pictures, index);
-    return { tile, key: writePicks([pick]), shown, caption };
   }
 
   #wantedSum(wells: readonly Pick[]): Wanted {

@@ -8,10 +8,10 @@ import type { Shown, Studio } from '../studio';
 import { Tile } from '../tile';
 import type { Mounted, Tool } from '../tool';
 import { type Amounts, directionsOf, readAmounts, writeAmounts } from './directions_state';
-import { fill, shownBy, sizeUpTo } from './parts/drawing';
+import { fill, shownBy, sizeUpTo, wantedPick } from './parts/drawing';
 import { Slider } from './parts/fields';
 import { Latest } from './parts/latest';
-import { latentsOf, seedsFrom, withLabels, writePicks } from './parts/picks';
+import { latentsOf, seedsFrom, withLabels } from './parts/picks';
 
 /** While a slider moves the picture is drawn in this size, where the model has smaller ones than its own. */
 const LIVE_SIDE = 64;
@@ -66,7 +66,8 @@ class DirectionsView implements Mounted {
       const rest = sliders.slice(SHOWN_AT_FIRST);
       list.append(make('details', {}, make('summary', {}, `${rest.length} more directions`), ...rest));
     }
-    list.append(make('div', { class: 'toolbar' }, button('All back to the middle', () => this.#write(new Map()), { class: 'quiet' })));
+    const reset = button('All back to the middle', () => this.#write(new Map()), { class: 'quiet' });
+    list.append(make('div', { class: 'toolbar' }, reset));
     panel.append(make('div', { class: 'directions' }, pictures, list));
   }
 
@@ -95,21 +96,15 @@ class DirectionsView implements Mounted {
     signal.throwIfAborted();
     this.#loaded = await generator.directions();
     const [pick] = withLabels(studio, seedsFrom(studio, 0, 1));
-    const { seed, label } = pick!;
     const latents = await latentsOf(studio, generator, [pick!], signal);
-    const before = {
-      tile: this.#before,
-      key: writePicks([pick!]),
-      shown: (pictures: Shown['pictures'], index: number) => studio.seedPicture(seed, label, pictures, index),
-      caption: 'before',
-    };
-    await fill(studio, generator, latents, [before], signal);
+    await fill(studio, generator, latents, [wantedPick(studio, this.#before, pick!, 'before')], signal);
     this.#start = { latents, shown: this.#before.shown! };
     await this.#show(this.#start, amounts, undefined, signal);
   }
 
   /** Draw the picture that the sliders say. */
-  async #show({ latents, shown }: Start, amounts: Amounts, resolution: number | undefined, signal?: AbortSignal): Promise<void> {
+  async #show(start: Start, amounts: Amounts, resolution?: number, signal?: AbortSignal): Promise<void> {
+    const { latents, shown } = start;
     const moves = this.#loaded.flatMap((direction) => {
       const amount = amounts.get(direction.name) ?? 0;
       return amount === 0 ? [] : [{ direction, amount }];

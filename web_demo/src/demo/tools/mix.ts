@@ -7,7 +7,7 @@ import type { Shown, Studio } from '../studio';
 import { Tile } from '../tile';
 import type { Mounted, Tool } from '../tool';
 import { EDGE, type Mix, readMix, withColumn, writeMix } from './mix_state';
-import { fill, shownBy, type Wanted } from './parts/drawing';
+import { fill, shownBy, type Wanted, wantedPick } from './parts/drawing';
 import { seedField, Slider } from './parts/fields';
 import { anySeed, latentsOf, nameOf, type Pick, seedsFrom, withLabels, writePicks } from './parts/picks';
 
@@ -32,7 +32,12 @@ class Side {
   readonly element: HTMLElement;
   readonly #fields: readonly HTMLInputElement[];
 
-  constructor(name: SideName, open: (shown: Shown) => void, onSeed: (at: number, seed: number) => void, onRoll: () => void) {
+  constructor(
+    name: SideName,
+    open: (shown: Shown) => void,
+    onSeed: (at: number, seed: number) => void,
+    onRoll: () => void,
+  ) {
     this.tiles = Array.from({ length: EDGE }, () => new Tile(open));
     const one = name === 'columns' ? 'column' : 'row';
     this.#fields = this.tiles.map((_, at) => seedField(`Seed of ${one} ${at + 1}`, (seed) => onSeed(at, seed)));
@@ -88,8 +93,8 @@ class MixTable implements Mounted {
     const fine = pickRows(edges, places.map(({ row }) => EDGE + row));
     const mixed = mixStyles(coarse, fine, [boundary, this.#layers]);
     const wanted = [
-      ...columns.map((pick, at) => this.#plain(this.#sides.columns.tiles[at]!, pick)),
-      ...rows.map((pick, at) => this.#plain(this.#sides.rows.tiles[at]!, pick)),
+      ...columns.map((pick, at) => wantedPick(studio, this.#sides.columns.tiles[at]!, pick, String(pick.seed))),
+      ...rows.map((pick, at) => wantedPick(studio, this.#sides.rows.tiles[at]!, pick, String(pick.seed))),
       ...places.map(({ row, column }, at) => this.#mixed(this.#cells[at]!, columns[column]!, rows[row]!, boundary)),
     ];
     await fill(studio, generator, concatLatents(edges, mixed), wanted, signal);
@@ -97,11 +102,6 @@ class MixTable implements Mounted {
 
   dispose(): void {
     // nothing runs or is held when no update does
-  }
-
-  #plain(tile: Tile, pick: Pick): Wanted {
-    const shown = (pictures: Pictures, index: number) => this.#studio.seedPicture(pick.seed, pick.label, pictures, index);
-    return { tile, key: writePicks([pick]), shown, caption: String(pick.seed) };
   }
 
   #mixed(tile: Tile, column: Pick, row: Pick, boundary: number): Wanted {

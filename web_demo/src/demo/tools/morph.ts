@@ -6,11 +6,11 @@ import { button, make } from '../dom';
 import type { Shown, Studio } from '../studio';
 import type { Mounted, Tool } from '../tool';
 import { FEWEST_FRAMES, type Morph, MOST_FRAMES, MOST_KEYFRAMES, placeOf, readMorph, writeMorph } from './morph_state';
-import { fill } from './parts/drawing';
+import { fill, wantedPick } from './parts/drawing';
 import { ExportBar } from './parts/export_bar';
 import { seedField, Slider } from './parts/fields';
 import { Keyframes } from './parts/keyframes';
-import { anySeed, latentsOf, nameOf, type Pick, seedsFrom, withLabels, writePicks } from './parts/picks';
+import { anySeed, latentsOf, nameOf, type Pick, seedsFrom, withLabels } from './parts/picks';
 import { Player } from './parts/player';
 import { WalkFilm } from './walk_film';
 
@@ -92,12 +92,7 @@ class MorphView implements Mounted {
     const tiles = this.#keyframes.show(keyframes, names);
     const generator = await studio.generator();
     const latents = await latentsOf(studio, generator, picks, signal);
-    const wanted = picks.map((pick, at) => ({
-      tile: tiles[at]!,
-      key: writePicks([pick]),
-      shown: (pictures: Pictures, index: number) => studio.seedPicture(pick.seed, pick.label, pictures, index),
-      caption: String(pick.seed),
-    }));
+    const wanted = picks.map((pick, at) => wantedPick(studio, tiles[at]!, pick, String(pick.seed)));
     await fill(studio, generator, latents, wanted, signal);
 
     const walked = JSON.stringify([picks, how, studio.settings, studio.runtime]);

@@ -13,7 +13,7 @@ import { modesOf, MOST_CLASSES, type Plan, planOf, readSweep, SPANS, type Sweep,
 export const sweep: Tool = {
   id: 'sweep',
   title: 'Sweep',
-  hint: 'One thing changes from picture to picture and everything else stays: the class, or a single number of the latent.',
+  hint: 'One thing changes from picture to picture, everything else stays: the class, or one number of the latent.',
   available: () => true,
   mount: (panel, studio) => new SweepView(panel, studio),
 };

@@ -69,10 +69,12 @@ export function writeSweep({ mode, first, coordinate, span }: Sweep): string {
 
 /** The pictures of a sweep. */
 export function planOf(studio: Studio, generator: Generator, sweep: Sweep, signal: AbortSignal): Promise<Plan> {
-  return sweep.mode === 'z' ? coordinatePlan(studio, generator, sweep, signal) : classPlan(studio, generator, sweep, signal);
+  const plan = sweep.mode === 'z' ? coordinatePlan : classPlan;
+  return plan(studio, generator, sweep, signal);
 }
 
-async function classPlan(studio: Studio, generator: Generator, { mode, first }: Sweep, signal: AbortSignal): Promise<Plan> {
+async function classPlan(studio: Studio, generator: Generator, sweep: Sweep, signal: AbortSignal): Promise<Plan> {
+  const { mode, first } = sweep;
   const all = studio.manifest.spec.c_dim;
   const classes = Array.from({ length: Math.min(all, MOST_CLASSES) }, (_, i) => first + i);
   const seeds = seedsFrom(studio, 0, mode === 'styles' ? STYLES : 1).map(({ seed }) => seed);

@@ -4,8 +4,9 @@ import type { Manifest } from '../../../lib/manifest';
 import { pickRows } from '../../../lib/toolbox';
 import type { Shown, Studio } from '../../studio';
 import type { Tile } from '../../tile';
+import { type Pick, writePicks } from './picks';
 
-/** Pixels of one call: many small pictures at once, large ones one by one, so that each is seen as soon as it is there. */
+/** Pixels of one call: many small pictures at once, large ones one by one, so that each is seen as soon as it comes. */
 const PIXELS_AT_ONCE = 24 * 64 * 64;
 
 export interface DrawEachOptions {
@@ -54,6 +55,13 @@ export interface Wanted {
   readonly shown: (pictures: Pictures, index: number) => Shown;
   /** What stands on it; its title when left out. */
   readonly caption?: string;
+}
+
+/** The picture of a pick that has its class. */
+export function wantedPick(studio: Studio, tile: Tile, pick: Pick, caption: string): Wanted {
+  const { seed, label } = pick;
+  const shown = (pictures: Pictures, index: number) => studio.seedPicture(seed, label, pictures, index);
+  return { tile, key: writePicks([pick]), shown, caption };
 }
 
 const held = new WeakMap<Tile, string>();
