@@ -34,11 +34,11 @@ export class Player {
       max: 0,
       step: 1,
       describe: (at) => `${at + 1} of ${Math.max(1, this.#frames.length)}`,
-      onInput: (at) => {
-        this.#setPlaying(false);
-        this.#go(at);
-      },
+      onInput: (at) => this.#go(at),
     });
+    // Before it moves, and also where it stays: the value under the hand must not run away.
+    this.#position.input.addEventListener('pointerdown', () => this.#setPlaying(false));
+    this.#position.input.addEventListener('keydown', ({ key }) => key !== 'Tab' && this.#setPlaying(false));
     const controls = make('div', { class: 'toolbar' }, this.#toggle, this.#position.element);
     this.element = make('div', { class: 'player' }, this.#tile.element, controls);
     this.#setPlaying(this.#playing);
