@@ -102,7 +102,7 @@ def test_a_picture_of_the_grid_goes_to_the_tools(open_site: Open) -> None:
     for title, part, text in (
         ("Mix its coarse styles", "mix", "7:2"),
         ("Add as a keyframe", "morph", "7:2/24/loop"),
-        ("Reckon with it", "arithmetic", "/7:2"),
+        ("Use in arithmetic", "arithmetic", "/7:2"),
     ):
         page.get_by_role("tab", name="Pictures").click()
         wait_until_drawn(page)

@@ -22,7 +22,7 @@ export const arithmetic: Tool = {
   available: () => true,
   mount: (panel, studio) => new ArithmeticView(panel, studio),
   collect: {
-    title: 'Reckon with it',
+    title: 'Use in arithmetic',
     into: (toolState, { seed, label }) => {
       const sum = readSum(toolState);
       if (seed === null) return null;
