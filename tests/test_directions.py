@@ -335,6 +335,10 @@ def test_attributes_of_a_family_in_z(dcgan_bundle: Path, tmp_path: Path) -> None
         ("seed,a\n1,0\n2,\n", "line 3, column 'a': expected a number, found ''"),
         ("seed,a\n1,0\n2,inf\n", "found 'inf'"),
         ('seed,"a\n1,0\n', "cannot read the attributes"),
+        (f"seed,a\n{'1' * 5000},0\n2,1\n", "line 2, column 'seed': expected a whole number"),
+        ("seed,a\u202eb\n1,0\n2,1\n", "line 1: the name of a column is one line of at most 100 characters"),
+        (f"seed,{'a' * 101}\n1,0\n2,1\n", "line 1: the name of a column is one line of at most 100 characters"),
+        ("seed," + ",".join(map(str, range(300_000))) + "\n", "1 to 256 attributes, each once; found seed, 0, 1"),
     ],
 )
 def test_a_malformed_table_says_where(text: str, message: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -17,6 +18,8 @@ __all__ = ["Attributes", "read_attributes"]
 
 MAX_BYTES = 64 << 20
 MAX_ATTRIBUTES = 256
+MAX_TITLE = 100
+"""Characters of what people call a direction, such as the name of an attribute."""
 SEED, LABEL = "seed", "label"
 
 
@@ -44,12 +47,13 @@ def read_attributes(path: Path) -> Attributes:
     header, rows = _table(path)
     names = [name for name in header if name not in (SEED, LABEL)]
     at = {name: header.index(name) for name in header}
-    seeds, labels, values = [], [], np.zeros((len(rows), len(names)))
-    for i, (line, cells) in enumerate(rows):
+    for line, cells in rows:
         if len(cells) != len(header):
             raise OptionError(f"{path}, line {line}: {len(cells)} cells for {len(header)} columns")
+    seeds, labels, values = [], [], np.zeros((len(rows), len(names)))
+    for i, (line, cells) in enumerate(rows):
         seed = cells[at[SEED]].strip()
-        if not (seed.isascii() and seed.isdecimal() and int(seed) < 2**32):
+        if not (re.fullmatch("[0-9]{1,10}", seed) and int(seed) < 2**32):
             raise _wrong(path, line, SEED, seed, f"a whole number from 0 to {2**32 - 1}")
         seeds.append(int(seed))
         labels += [cells[at[LABEL]].strip()] if LABEL in at else []
@@ -76,13 +80,18 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if not lines:
         raise OptionError(f"{path} is empty; its first line names the columns, such as seed,label,smile")
     header = [cell.strip() for cell in lines[0][1]]
-    twice = [name for i, name in enumerate(header) if name in header[:i]]
-    if SEED not in header or twice or "" in header or not 0 < len({*header} - {SEED, LABEL}) <= MAX_ATTRIBUTES:
+    columns = {*header}
+    once = len(columns) == len(header) and "" not in columns
+    if SEED not in columns or not once or not 0 < len(columns - {SEED, LABEL}) <= MAX_ATTRIBUTES:
         found = shown(", ".join(header))
         raise OptionError(
             f"{path}, line {lines[0][0]}: columns are seed, maybe label, and 1 to {MAX_ATTRIBUTES} attributes, "
             f"each once; found {found}"
         )
+    for name in header:
+        if len(name) > MAX_TITLE or not name.isprintable():
+            what = f"one line of at most {MAX_TITLE} characters"
+            raise OptionError(f"{path}, line {lines[0][0]}: the name of a column is {what}, found {shown(name)!r}")
     return header, lines[1:]
 
 

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from ganexport.atomic import atomic_folder
 from ganexport.bundle import Bundle, check_files
+from ganexport.directions.attributes import MAX_TITLE
 from ganexport.directions.find import DirectionOptions, Found, find_directions
 from ganexport.directions.previews import PREVIEW_FOLDER, save_preview
 from ganexport.errors import OptionError, OutputExistsError, shown
@@ -27,7 +28,6 @@ __all__ = ["update_directions"]
 
 VECTORS_NAME = "directions.safetensors"
 CARD_NAME = "README.md"
-MAX_TITLE = 100
 SAME = 1e-3
 """Vectors that differ by less than this part of their length are the same direction, found again."""
 
