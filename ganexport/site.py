@@ -183,7 +183,9 @@ class SiteHandler(SimpleHTTPRequestHandler):
         root = Path(self.directory).resolve()
         plain = super().translate_path(path)
         found = Path(plain if "\0" not in plain else "/").resolve()
-        if found != root and root not in found.parents:
+        # A folder is answered with its page, which may be a link itself.
+        pages = (found / name for name in ("index.html", "index.htm")) if plain.endswith("/") else ()
+        if any(file != root and root not in file.parents for file in (found, *(page.resolve() for page in pages))):
             return str(root / MODELS_NAME / "is no folder")
         # `resolve` drops the slash at the end, which tells a folder's page from a file.
         return f"{found}/" if plain.endswith("/") else str(found)

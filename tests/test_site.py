@@ -230,6 +230,8 @@ def connection(bundle: Path, tmp_path: Path) -> Iterator[HTTPConnection]:
     output = build_site([bundle], tmp_path / "site")
     (tmp_path / "secret.txt").write_text("secret")
     (output / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (output / "linked").mkdir()
+    (output / "linked" / "index.html").symlink_to(tmp_path / "secret.txt")
     with make_server(output, 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -316,7 +318,7 @@ def test_preview_gives_the_whole_where_it_knows_no_better(connection: HTTPConnec
 
 @pytest.mark.parametrize(
     "path",
-    ["/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/link.txt", "/lib/", "/%00", "/none"],
+    ["/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/link.txt", "/linked/", "/lib/", "/%00", "/none"],
 )
 def test_preview_keeps_to_its_folder(connection: HTTPConnection, path: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert get(connection, path).status == 404

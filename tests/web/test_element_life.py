@@ -69,7 +69,7 @@ def test_lazy_ones_wait_to_come_near(blank: Watched) -> None:
 
 
 def test_however_it_comes_into_the_page(blank: Watched) -> None:
-    """Before its class is known, with properties set early; in a shadow root; as a clone; by a parser; in a frame."""
+    """Early; in a shadow root; as a clone; by a parser; in a frame; out of documents that nobody sees."""
     seeds = blank.page.evaluate(
         f"""async (src) => {{
           const rest = `src="${{src}}" label="3" runtime="tfjs-cpu"`;
@@ -93,11 +93,17 @@ def test_however_it_comes_into_the_page(blank: Watched) -> None:
           const frame = document.body.appendChild(document.createElement('iframe'));
           frame.contentDocument.body.append(clone);
           details.push((await clone.generate({{ seed: 5 }})).seed, clone.getBoundingClientRect().width);
+          const parsed = new DOMParser().parseFromString('', 'text/html').body;
+          for (const unseen of [document.createElement('template').content, parsed]) {{
+            unseen.append(clone);
+            document.body.append(clone);
+            details.push(clone.getBoundingClientRect().width);
+          }}
           return details;
         }}""",
         MANIFEST,
     )
-    assert seeds == [1, 2, 3, 4, 5, 256]
+    assert seeds == [1, 2, 3, 4, 5, 256, 256, 256]
     assert blank.messages == []
 
 

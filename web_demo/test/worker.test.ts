@@ -179,6 +179,19 @@ it('draws no more once it is given back, and ends a worker that nobody needs', a
   expect(workers).toHaveLength(2);
 });
 
+it('ends a worker that was wanted no more before it was there', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const abort = new AbortController();
+  const opening = openBundle(URL_OF_IT, { signal: abort.signal });
+  abort.abort();
+  await expect(opening).rejects.toBe(abort.signal.reason);
+  await vi.waitUntil(() => {
+    vi.advanceTimersByTime(60_000);
+    return workers[0]?.terminated;
+  });
+  vi.useRealTimers();
+});
+
 const HANGS = 13;
 let aborted = 0;
 

@@ -90,12 +90,14 @@ export class ModelStudio implements Studio {
   get settings(): Settings {
     const { seed, label, psi, cutoff, noise } = this.host.state;
     const { defaults, spec } = this.manifest;
+    const own = defaults.noise_mode === 'input' ? 'none' : defaults.noise_mode;
     return {
       seed,
       label,
       psi: spec.num_ws > 0 ? (psi ?? defaults.truncation_psi) : 1,
       cutoff: spec.num_ws > 0 ? cutoff : null,
-      noise: noise || (defaults.noise_mode === 'input' ? 'none' : defaults.noise_mode),
+      // A link may come from another model: noise that this one was not made for is none to choose.
+      noise: noise === 'none' || noise === own ? noise : own,
     };
   }
 

@@ -19,6 +19,7 @@ export interface LatentInputs {
 export function latentInputs(options: LatentOptions, manifest: Manifest): LatentInputs {
   const { spec } = manifest;
   const { seeds } = options;
+  if (!Array.isArray(seeds)) throw new GanExportError('option', `seeds is a list of seeds, such as [1, 2]; found ${String(seeds)}`);
   const labels = labelsOf(options.label, seeds.length, manifest);
   const psi = psiOf(options, manifest);
   const cutoff = cutoffOf(options.cutoff);

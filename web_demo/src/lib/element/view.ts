@@ -44,8 +44,9 @@ export class View {
 
   /** Put the style on, which an element loses when it goes to another document. */
   dress(width: number | null = null): void {
-    const { CSSStyleSheet: Sheet } = this.#root.ownerDocument.defaultView ?? globalThis;
-    const sheet = new Sheet(); // no <style>: a page's CSP may forbid it
+    const { defaultView } = this.#root.ownerDocument;
+    if (defaultView === null) return; // nothing is seen there, such as in a <template>, and no style may go there
+    const sheet = new defaultView.CSSStyleSheet(); // no <style>: a page's CSP may forbid it
     sheet.replaceSync(STYLE + (width !== null && width >= 0 ? `:host { inline-size: ${width}px; }` : ''));
     this.#root.adoptedStyleSheets = [sheet];
   }

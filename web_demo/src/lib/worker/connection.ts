@@ -30,6 +30,7 @@ async function startConnection(): Promise<Connection> {
   const connection = new Connection(await spawnWorker(name), () => (current = null));
   const end = () => connection.close('the browser has ended it');
   navigator.locks?.request(name, end).catch(() => undefined); // without locks, only errors tell of its end
+  connection.rest(); // who asked for it may want it no more
   return connection;
 }
 
@@ -89,9 +90,14 @@ export class Connection {
     });
   }
 
-  /** Listen no more to what an open bundle tells. A worker of which nobody wants anything is ended after a while. */
+  /** Listen no more to what an open bundle tells. */
   release(id: number): void {
     this.#listeners.delete(id);
+    this.rest();
+  }
+
+  /** End the worker after a while if nobody wants anything of it. */
+  rest(): void {
     if (this.#listeners.size > 0 || this.#closed) return;
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => this.close('it was not needed'), IDLE_MS);
