@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { absoluteUrl, cacheSize, clearCache, fetchCounts, fetchText, fetchVerified, sha256 } from '../src/lib/loading';
@@ -67,6 +69,31 @@ describe('a file comes', () => {
     const starts = server.ranges.slice(1).map((range) => Number(range?.slice('bytes='.length, -1)));
     expect(starts).toEqual(Array.from({ length: 8 }, (_, i) => 200_000 * (i + 1)));
   });
+
+  it('in parts, when it breaks off at each tenth', async () => {
+    await load([...Array.from({ length: 9 }, () => parts(BYTES, BYTES.length / 10)), parts(BYTES)]);
+    expect(server.ranges).toEqual([undefined, ...Array.from({ length: 9 }, (_, i) => `bytes=${((i + 1) * BYTES.length) / 10}-`)]);
+  });
+
+  it('although the server packs it, so that Content-Length is another', async () => {
+    const packed = gzipSync(BYTES);
+    await load([whole(packed, { 'content-encoding': 'gzip', 'content-length': packed.length })]);
+  });
+
+  it('from where the server sends it on to', async () => {
+    const other = await startServer();
+    other.answers = [whole(BYTES, { 'access-control-allow-origin': '*' })];
+    await load([status(302, { location: other.url.href })]);
+    await other.close();
+  });
+
+  it.each(['bytes 0-9/10', 'bytes 0-9/*', 'bytes 5-4/5', 'nonsense', `bytes 262144-${2 ** 53}/${2 ** 53}`])(
+    'from the start, where a part is said to be %s',
+    async (range) => {
+      const wrong: Answer = (response) => response.writeHead(206, { 'content-range': range }).end(BYTES.subarray(0, 10));
+      await load([parts(BYTES, BYTES.length / 10), wrong, whole(BYTES)]);
+    },
+  );
 
   it('from the start, where the server knows no parts', async () => {
     await load([parts(BYTES, 300_000), whole(BYTES)]);
