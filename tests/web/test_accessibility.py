@@ -24,6 +24,18 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('button, select, input, l
   .filter(([, { width, height }]) => width < 44 || height < 44)
   .map(([html, { width, height }]) => `${width} x ${height}: ${html}`)"""
 
+# What has the focus, and whether something else lies over its middle.
+FOCUSED = """() => {
+  const focused = document.activeElement;
+  const { left, top, width, height } = focused.getBoundingClientRect();
+  const over = document.elementFromPoint(left + width / 2, top + height / 2);
+  return {
+    name: focused.outerHTML.slice(0, 120),
+    isBody: focused === document.body,
+    isSeen: focused.matches(':focus-visible') && over !== null && (focused.contains(over) || over.contains(focused)),
+  };
+}"""
+
 
 def serious_issues(page: Page) -> list[str]:
     """What axe-core calls serious or critical, with the elements."""
@@ -85,6 +97,24 @@ def test_every_tab_is_made_for_a_phone(open_site: Callable[..., Watched]) -> Non
         wait_until_drawn(page)
         assert page.evaluate("document.documentElement.scrollWidth") == 360, tab.inner_text()
         assert page.evaluate(SMALL_TARGETS) == [], tab.inner_text()
+
+
+@pytest.mark.parametrize(("tool", "key", "width"), [("morph", "Tab", 1100), ("directions", "Shift+Tab", 360)])
+def test_what_has_the_focus_is_seen(open_site: Callable[..., Watched], tool: str, key: str, width: int) -> None:
+    """Nothing that stays in the window while the page scrolls lies over it, downwards nor upwards."""
+    page = open_site(f"{FAST}&tool={tool}").page
+    page.emulate_media(reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 800})
+    wait_until_drawn(page)
+    hidden, stops = [], 0
+    for stops in range(100):  # noqa: B007
+        page.keyboard.press(key)
+        focused = page.evaluate(FOCUSED)
+        if focused["isBody"]:
+            break
+        hidden += [] if focused["isSeen"] else [focused["name"]]
+    assert 20 < stops < 99
+    assert hidden == []
 
 
 def test_nothing_jumps_while_pictures_come(open_site: Callable[..., Watched]) -> None:
