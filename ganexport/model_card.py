@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
 from ganexport.manifest import Direction, ParityResult
+from ganexport.markdown import code, plain
 
 __all__ = ["model_card", "with_directions"]
 
@@ -20,17 +20,18 @@ def model_card(name: str, generator: Generator | GraphModel, parity: Sequence[Pa
     kind = {1: "grey", 3: "RGB", 4: "RGBA"}[spec.image_channels]
     classes = ""
     if spec.c_dim:
-        names = ", ".join((generator.labels or ())[:20])
+        names = ", ".join(map(plain, (generator.labels or ())[:20]))
         classes = f", {spec.c_dim} classes" + (f" ({names}{' …' if spec.c_dim > 20 else ''})" if names else "")
-    return f"""# {name}
+    source = f"{plain(provenance.source_format)}, read by {code(provenance.importer)}"
+    return f"""# {plain(name)}
 
 ![pictures that it draws](preview.webp)
 
 {_what(generator)}: {spec.resolution}×{spec.resolution} {kind}{classes}, {generator.parameters:,} weights.
 
-- **Source:** {provenance.source_format}, read by `{provenance.importer}`; SHA-256 `{provenance.source_sha256}`
+- **Source:** {source}; SHA-256 `{provenance.source_sha256}`
 - **Weights:** SHA-256 `{provenance.weights_sha256}`
-- **Licence of the weights:** {provenance.licence or "not stated by the source"}
+- **Licence of the weights:** {plain(provenance.licence) or "not stated by the source"}
 
 ## Proof
 
@@ -69,16 +70,11 @@ def with_directions(card: str, directions: Sequence[Direction]) -> str:
     rows = ["| direction | means | method | layers | pictures |", "|---|---|---|---|---|"]
     for one in directions:
         layers = "all of z" if one.layers is None else f"{one.layers[0]}–{one.layers[1] - 1}"
-        picture = "" if one.preview is None else f"![pictures along {one.name}]({one.preview})"
-        rows.append(f"| `{one.name}` | {_cell(one.title or '')} | {one.method} | {layers} | {picture} |")
+        picture = "" if one.preview is None else f"![pictures along {plain(one.name)}]({one.preview})"
+        rows.append(f"| {code(one.name)} | {plain(one.title or '')} | {one.method} | {layers} | {picture} |")
     text = "\n".join([f"\n{HEADING}\n", "An amount of 1 is one standard deviation of the latents.\n", *rows, ""])
     at = card.find("\n## Use\n")
     return card + text if at < 0 else card[:at] + text + card[at:]
-
-
-def _cell(text: str) -> str:
-    """Text of other people in a cell of a table: one line, and nothing that a renderer would obey."""
-    return re.sub(r"([\\`*_{}\[\]<>()#!|&~])", r"\\\1", "".join(c if c.isprintable() else "?" for c in text))
 
 
 def _signature(generator: Generator | GraphModel) -> str:

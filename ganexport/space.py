@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
 from ganexport.manifest import Manifest
+from ganexport.markdown import one_line, plain
 
 __all__ = ["space_readme"]
 
@@ -42,7 +42,7 @@ def space_readme(models: Sequence[tuple[str, Manifest]]) -> str:
 
     Source: the Hub's references of Spaces' configuration and of licences.
     """
-    names = filter(None, (_line(manifest.name) for _, manifest in models))
+    names = filter(None, (one_line(manifest.name) for _, manifest in models))
     title = _short(" · ".join(names), MOST_TITLE) or "ganexport"
     header = {
         "title": title,
@@ -58,7 +58,7 @@ def space_readme(models: Sequence[tuple[str, Manifest]]) -> str:
     lines = ["---"]
     lines += [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in header.items()]  # JSON is YAML
     lines += ["custom_headers:", *(f"  {name}: {value}" for name, value in ISOLATION.items()), "---"]
-    return "\n".join(lines) + f"\n\n# {_escaped(title)}\n\n{DESCRIPTION}.\n\n" + "\n".join(map(_model, models))
+    return "\n".join(lines) + f"\n\n# {plain(title)}\n\n{DESCRIPTION}.\n\n" + "\n".join(map(_model, models))
 
 
 def _licence(manifests: Sequence[Manifest]) -> dict[str, str]:
@@ -73,23 +73,13 @@ def _model(model: tuple[str, Manifest]) -> str:
     folder, manifest = model
     card = f" ([model card]({folder}/README.md))" if "README.md" in manifest.files else ""
     picture = f"![pictures that it draws]({folder}/{manifest.preview})\n\n" if manifest.preview else ""
-    licence = _escaped(_line(manifest.provenance.licence)) or "not stated by the source"
-    return f"""## {_escaped(_line(manifest.name))}
+    licence = plain(manifest.provenance.licence) or "not stated by the source"
+    return f"""## {plain(manifest.name)}
 
 {picture}- **Licence of the weights:** {licence}{card}
-- **Source:** {_escaped(_line(manifest.provenance.source_format))}
+- **Source:** {plain(manifest.provenance.source_format)}
 """
-
-
-def _line(text: str) -> str:
-    """Text in one line with nothing invisible in it."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,7 @@ from ganexport.exporters import EXPORTERS, ExportOptions
 from ganexport.generator import Generator, load
 from ganexport.latents import one_hot, z_from_seeds
 from ganexport.manifest import MANIFEST_NAME, read_manifest
+from ganexport.model_card import model_card
 from ganexport.weights import file_sha256
 
 ONNX = ConvertOptions(targets=("onnx",))
@@ -135,6 +138,20 @@ def test_the_model_card_says_what_it_is(tiny_bundle: Path) -> None:
     for part in ("# tiny", "stylegan2", "16×16 RGB", "3 classes (ash, birch, cedar)", "none needed", "tfjs-wasm"):
         assert part in card
     assert "not verified" not in card
+
+
+def test_a_checkpoint_writes_no_markdown_into_the_card(tiny_generator: Generator) -> None:
+    """Names of classes, licence and source come from the file."""
+    word = "[free](https://x)\n# <img src=y> `|\u202e"
+    said = {"licence": word, "source_format": word, "importer": word}
+    provenance = tiny_generator.provenance.model_copy(update=said)
+    odd = replace(tiny_generator, labels=(word, "birch", "cedar"), provenance=provenance)
+    card, plain = model_card("tiny", odd, []), model_card("tiny", tiny_generator, [])
+    assert len(card.splitlines()) == len(plain.splitlines())
+    assert card.count("\\[free\\]") == 3
+    assert "\u202e" not in card
+    outside_code = re.sub("`[^`]*`", "", card.replace("\\`", ""))
+    assert re.findall(r"(?<!\\)(?:\[free|<img)", outside_code) == []
 
 
 # ----------------------------------------------------------------------------------------------------------- choices

@@ -49,7 +49,8 @@ MAY_IMPORT = {
         "spec",
     ),
     "bundle": ("latents", "manifest", "pictures", "runtimes", "weights"),
-    "model_card": ("generator", "graph_model", "manifest"),
+    "markdown": (),
+    "model_card": ("generator", "graph_model", "manifest", "markdown"),
     "convert": (
         "architectures",
         "atomic",
@@ -81,7 +82,7 @@ MAY_IMPORT = {
     ),
     "verify": ("bundle", "generator", "latents", "manifest", "parity", "progress", "runtimes"),
     "site": ("atomic", "manifest", "space"),
-    "space": ("manifest",),
+    "space": ("manifest", "markdown"),
     "describe": ("importers", "manifest", "source"),
     "demo": ("atomic", "bundle", "convert", "generator", "pictures", "progress", "site", "verify"),
     "serve": ("bundle", "latents", "manifest", "pictures"),
