@@ -31,13 +31,6 @@ export class Tile {
     this.element.setAttribute('aria-label', named ? shown.title : `${caption}: ${shown.title}`); // what is seen is in the name
     this.element.disabled = false;
   }
-
-  clear(): void {
-    this.#shown = null;
-    this.element.disabled = true;
-    this.element.removeAttribute('aria-label');
-    this.#caption.textContent = '';
-  }
 }
 
 /** Draw a picture into a canvas. */

@@ -1,14 +1,15 @@
+import type { Pictures } from '../../lib';
 import { urlOf } from '../../lib/manifest';
 import { button, make } from '../dom';
 import { LARGEST_SEED } from '../state';
-import type { Shown, Studio } from '../studio';
+import type { Studio } from '../studio';
 import { Tile } from '../tile';
 import { runtimeTitle } from '../titles';
 import type { Mounted, Tool } from '../tool';
+import { fill, shownBy } from './parts/drawing';
+import { latentsOf, type Pick, writePicks } from './parts/picks';
 import './grid.css';
 
-/** Pictures at a time: small ones all at once, large ones one by one so that each is seen as soon as it is there. */
-const PIXELS_AT_ONCE = 24 * 64 * 64;
 const SMALL = { page: 24, columns: 6 };
 const LARGE = { page: 12, columns: 4 };
 const MOST_PICTURES = 240;
@@ -17,11 +18,6 @@ interface Layout {
   /** Rows of one class each, with the same seeds; else seed after seed. */
   readonly byClass: boolean;
   readonly count: number;
-}
-
-interface Cell {
-  readonly seed: number;
-  readonly label: number | null;
 }
 
 /** Fresh pictures, seed after seed or class by class. */
@@ -39,8 +35,7 @@ class GridView implements Mounted {
   readonly #more = button('More pictures', () => this.#change({ count: this.#layout.count + this.#size.page }));
   readonly #byClass = make('input', { type: 'checkbox', name: 'by-class' });
   readonly #studio: Studio;
-  /** What each tile shows, so that only what has changed is drawn anew. */
-  #tiles: { readonly tile: Tile; key: string }[] = [];
+  #tiles: Tile[] = [];
 
   constructor(panel: HTMLElement, studio: Studio) {
     this.#studio = studio;
@@ -73,37 +68,26 @@ class GridView implements Mounted {
     this.#tiles = [];
   }
 
-  async #draw(cells: readonly Cell[], signal: AbortSignal): Promise<void> {
+  async #draw(cells: readonly Pick[], signal: AbortSignal): Promise<void> {
     const studio = this.#studio;
-    const { psi, cutoff, noise } = studio.settings;
-    const keys = cells.map((cell) => JSON.stringify([cell, psi, cutoff, noise, studio.runtime]));
-    const missing = cells.map((_, at) => at).filter((at) => this.#tiles[at]!.key !== keys[at]);
     const generator = await studio.generator();
     signal.throwIfAborted();
     const start = performance.now();
-    const step = Math.max(1, Math.floor(PIXELS_AT_ONCE / studio.manifest.spec.resolution ** 2));
-    for (let first = 0; first < missing.length; first += step) {
-      const positions = missing.slice(first, first + step);
-      const seeds = positions.map((at) => cells[at]!.seed);
-      const labels = positions.flatMap((at) => cells[at]!.label ?? []);
-      const pictures = await generator.generate({
-        ...studio.latentOptions(seeds),
-        ...studio.drawOptions(),
-        label: labels.length > 0 ? labels : undefined,
-        signal,
-      });
-      signal.throwIfAborted();
-      this.#poster.hidden = true;
-      positions.forEach((at, index) => {
-        const { seed, label } = cells[at]!;
-        this.#tiles[at]!.tile.show(studio.seedPicture(seed, label, pictures, index), String(seed));
-        this.#tiles[at]!.key = keys[at]!;
-      });
-    }
-    if (missing.length === 0) return;
+    const latents = await latentsOf(studio, generator, cells, signal);
+    const wanted = cells.map((cell, at) => ({
+      tile: this.#tiles[at]!,
+      key: writePicks([cell]),
+      shown: (pictures: Pictures, index: number) => {
+        this.#poster.hidden = true;
+        return studio.seedPicture(cell.seed, cell.label, pictures, index);
+      },
+      caption: String(cell.seed),
+    }));
+    const drawn = await fill(studio, generator, latents, wanted, signal);
+    if (drawn === 0) return;
     const seconds = ((performance.now() - start) / 1000).toFixed(2);
     const { runtime, runtimeVersion: version } = generator;
-    studio.say(`${missing.length} pictures in ${seconds} s on ${runtimeTitle(runtime)}, version ${version}`);
+    studio.say(`${drawn} pictures in ${seconds} s on ${runtimeTitle(runtime)}, version ${version}`);
   }
 
   /** Something to look at while the weights are on their way. */
@@ -116,18 +100,13 @@ class GridView implements Mounted {
   /** As many tiles as there are pictures; those that stay keep what they show until it is replaced. */
   #resize(count: number): void {
     while (this.#tiles.length < count) {
-      const tile = new Tile((shown) => this.#studio.open(shown, this.#shown()));
-      this.#tiles.push({ tile, key: '' });
+      this.#tiles.push(new Tile((shown) => this.#studio.open(shown, shownBy(this.#tiles))));
     }
     this.#tiles = this.#tiles.slice(0, count);
-    this.#grid.replaceChildren(this.#poster, ...this.#tiles.map(({ tile }) => tile.element));
+    this.#grid.replaceChildren(this.#poster, ...this.#tiles.map(({ element }) => element));
   }
 
-  #shown(): Shown[] {
-    return this.#tiles.flatMap(({ tile }) => tile.shown ?? []);
-  }
-
-  #cells(): Cell[] {
+  #cells(): Pick[] {
     const { seed } = this.#studio.settings;
     const { byClass, count } = this.#layout;
     const { columns } = this.#size;

@@ -72,7 +72,7 @@ class GrowView implements Mounted {
 }
 
 /** The same picture from black to white: what small sizes say of it is often faint. */
-export function stretched(pictures: Pictures): Pictures {
+function stretched(pictures: Pictures): Pictures {
   const lowest = pictures.data.reduce((least, level) => Math.min(least, level), 255);
   const highest = pictures.data.reduce((most, level) => Math.max(most, level), 0);
   const scale = 255 / Math.max(1, highest - lowest);

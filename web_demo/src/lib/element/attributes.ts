@@ -60,7 +60,7 @@ const READERS: Readers = {
 export const ATTRIBUTE_NAMES = Object.keys(READERS) as readonly (keyof Attributes)[];
 
 /** Those that say which picture is drawn. */
-export const SETTING_NAMES = ['seed', 'label', 'psi', 'cutoff', 'noise'] as const satisfies (keyof Settings)[];
+const SETTING_NAMES = ['seed', 'label', 'psi', 'cutoff', 'noise'] as const satisfies (keyof Settings)[];
 
 /** Give a class the properties of `Attributes`; null, undefined and false take the attribute away. */
 export function defineProperties(prototype: HTMLElement): void {

@@ -64,10 +64,6 @@ export class View {
     this.#canvas.ariaLabel = description === '' ? null : description;
   }
 
-  get description(): string | null {
-    return this.#canvas.ariaLabel;
-  }
-
   /** A picture is being drawn. */
   busy(): void {
     this.#canvas.ariaBusy = 'true';

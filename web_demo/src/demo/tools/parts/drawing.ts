@@ -66,14 +66,14 @@ export function wantedPick(studio: Studio, tile: Tile, pick: Pick, caption: stri
 
 const held = new WeakMap<Tile, string>();
 
-/** Draw each row of latents into its tile. Tiles that hold the right picture keep it. */
+/** Draw each row of latents into its tile. Tiles that hold the right picture keep it: returns how many were drawn. */
 export async function fill(
   studio: Studio,
   generator: Generator,
   latents: Latents,
   wanted: readonly Wanted[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { psi, cutoff, noise } = studio.settings;
   const keyOf = ({ key }: Wanted) => JSON.stringify([key, psi, cutoff, noise, studio.url, studio.runtime]);
   const missing = wanted.map((_, row) => row).filter((row) => held.get(wanted[row]!.tile) !== keyOf(wanted[row]!));
@@ -82,6 +82,7 @@ export async function fill(
     one.tile.show(one.shown(pictures, index), one.caption);
     held.set(one.tile, keyOf(one));
   });
+  return missing.length;
 }
 
 /** All that these tiles hold, for the dialog to go through. */
