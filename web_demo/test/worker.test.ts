@@ -179,6 +179,18 @@ it('draws no more once it is given back, and ends a worker that nobody needs', a
   expect(workers).toHaveLength(2);
 });
 
+it('ends a worker whose last run has no end, once nobody waits for it', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  open = async (_, options) => ({ ...fakeGenerator(options), dispose: () => new Promise(() => undefined) });
+  const generator = await openBundle(URL_OF_IT);
+  const disposed = generator.dispose();
+  await Promise.resolve();
+  vi.advanceTimersByTime(60_000);
+  await disposed;
+  expect(workers[0]!.terminated).toBe(true);
+  vi.useRealTimers();
+});
+
 it('ends a worker that was wanted no more before it was there', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const abort = new AbortController();

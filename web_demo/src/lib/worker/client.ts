@@ -88,8 +88,13 @@ class RemoteGenerator implements Generator {
     await this.#reopening?.catch(() => undefined);
     const { connection, id } = this.#session;
     if (connection.closed) return;
-    await this.#ask({ method: 'dispose' }, {});
-    connection.release(id);
+    const asked = connection.newId();
+    const given = connection.request(asked, { do: 'call', generator: id, call: { method: 'dispose' } }, () => undefined);
+    // Nobody wants more of it: where a run in progress holds it up, the worker ends all the same.
+    for (const released of [asked, id]) connection.release(released);
+    await given.catch((error: unknown) => {
+      if (!connection.closed) throw error;
+    });
   }
 
   async #call<M extends Call['method']>(
