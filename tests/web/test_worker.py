@@ -133,8 +133,8 @@ def test_a_worker_that_died_is_replaced(blank: Page, digits_bundle: Path, end: s
     assert error["code"] == "broken"
     assert "the next call starts another" in error["message"]
     assert_golden(blank, digits_bundle)
-    (after,) = workers(blank)
-    assert after != before
+    (after,) = {*workers(blank)} - {before}  # Playwright may hear late of the end of the one before
+    assert after.evaluate("self.name").startswith("ganexport-")
 
 
 def test_a_runtime_that_cannot_start_gives_way(blank: Page, digits_bundle: Path) -> None:
