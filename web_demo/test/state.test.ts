@@ -43,6 +43,7 @@ it.each([
   '',
   '#',
   '#seed=-1&psi=x',
+  '#psi=1e308',
   '#seed=1e99&psi=Infinity&cutoff=1.5',
   '#seed=&psi= &cutoff=-2&noise=loud&label=',
   '#%E0%A4%A&%&=&&',

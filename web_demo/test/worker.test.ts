@@ -5,6 +5,7 @@ import type { Generator, LatentOptions, Latents, OpenOptions, Progress } from '.
 import { GanExportError } from '../src/lib/errors';
 import { openBundle } from '../src/lib/generator';
 import type { Pictures } from '../src/lib/pixels';
+import { connect } from '../src/lib/worker/connection';
 import { serve } from '../src/lib/worker/server';
 import { manifestOf } from './manifest_of';
 
@@ -41,7 +42,7 @@ class FakeWorker {
 
   /** What a browser does with an error that nobody caught in the worker. */
   crash(): void {
-    this.onerror?.({ message: 'boom' } as ErrorEvent);
+    this.onerror?.({ message: 'boom', preventDefault() {} } as ErrorEvent);
   }
 }
 
@@ -244,3 +245,14 @@ function hang(signal?: AbortSignal): Promise<never> {
     });
   });
 }
+
+it('works in place where the script of a worker never comes', async () => {
+  vi.useFakeTimers();
+  const silent = vi.fn();
+  vi.stubGlobal('Worker', class { terminate = silent; });
+  const connecting = connect();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await connecting).toBeNull();
+  expect(silent).toHaveBeenCalled();
+  vi.useRealTimers();
+});

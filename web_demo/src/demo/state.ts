@@ -25,6 +25,9 @@ export const LARGEST_SEED = 2 ** 32 - 1;
 
 export const NOISE_MODES = ['const', 'random', 'none'] as const;
 
+/** Far beyond what draws anything; a float32 of more would be lost in the arithmetic. */
+const LARGEST_PSI = 100;
+
 const OURS = new Set(['model', 'tool', 'seed', 'label', 'psi', 'cutoff', 'noise', 'runtime']);
 
 /** Read the part of an address after `#`; what makes no sense there is left at its default. */
@@ -40,7 +43,7 @@ export function readState(hash: string): State {
     tool: word('tool'),
     seed: number('seed', (seed) => Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED) ?? 0,
     label: word('label') || 'all',
-    psi: number('psi', Number.isFinite),
+    psi: number('psi', (psi) => Math.abs(psi) <= LARGEST_PSI),
     cutoff: number('cutoff', (cutoff) => Number.isInteger(cutoff) && cutoff >= 0),
     noise: NOISE_MODES.find((mode) => mode === word('noise')) ?? '',
     runtime: word('runtime'),

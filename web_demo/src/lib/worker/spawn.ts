@@ -1,6 +1,9 @@
 import { GanExportError } from '../errors';
 import type { Reply } from './protocol';
 
+/** A script of some kilobytes that has not come by then will not come. */
+const MOST_MS = 60_000;
+
 /**
  * Start a worker, and wait until it can be talked to.
  *
@@ -39,11 +42,20 @@ function importingScript(): string {
 
 function firstMessage(worker: Worker): Promise<void> {
   return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }: MessageEvent<Reply>) => data.kind === 'ready' && resolve();
+    const giveUp = (reason: string) => {
+      clearTimeout(timer);
+      worker.terminate();
+      reject(new Error(reason));
+    };
+    const timer = setTimeout(giveUp, MOST_MS, 'it did not come');
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+      if (data.kind !== 'ready') return;
+      clearTimeout(timer);
+      resolve();
+    };
     worker.onerror = (event) => {
       event.preventDefault(); // the caller works without it
-      worker.terminate();
-      reject(new Error(event.message || 'it could not be loaded'));
+      giveUp(event.message || 'it could not be loaded');
     };
   });
 }
