@@ -286,7 +286,7 @@ def test_classifier_needs_labels() -> None:
         train_classifier(Dataset(TRAINING.images), HELD_OUT)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_digits_classifier_and_the_yardstick(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     training, held_out = split(load_dataset("mnist10k", resolution=32), 2000, seed=0)
