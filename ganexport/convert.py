@@ -22,6 +22,7 @@ from ganexport.exporters import EXPORTERS, GRAPH_EXPORTERS, ExportOptions
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel, GraphOracle
 from ganexport.manifest import (
+    CHECKPOINT_NAME,
     MANIFEST_NAME,
     Defaults,
     FileEntry,
@@ -47,7 +48,6 @@ __all__ = ["ConvertOptions", "convert", "gate_cases"]
 
 GOLDENS_NAME = "goldens.safetensors"
 PREVIEW_NAME = "preview.webp"
-CHECKPOINT_NAME = "checkpoint.safetensors"
 PREVIEW_COLUMNS = 10
 
 

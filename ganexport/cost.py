@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ganexport.architectures import ARCHITECTURES, extra_inputs, mapping, synthesis, weight_shapes
-from ganexport.ops.graph import Shape, Value, Weight
+from ganexport.ops.graph import Shape, Value, hollow_weights
 from ganexport.ops.onnx_ops import OnnxOps
 from ganexport.spec import GeneratorSpec
 
@@ -25,8 +23,7 @@ def multiply_adds(spec: GeneratorSpec) -> int:
     if spec.architecture not in ARCHITECTURES:
         return 0
     ops = _Counter()
-    one = np.float32(1)  # seen through any shape: no memory
-    weights = {name: Weight(name, np.broadcast_to(one, shape)) for name, shape in weight_shapes(spec).items()}
+    weights = hollow_weights(weight_shapes(spec))
     sizes: dict[str, Shape] = {"z": (spec.z_dim,), **({"c": (spec.c_dim,)} if spec.c_dim else {})}
     sizes |= {name: value.shape for name, value in extra_inputs(spec).items()}
     values = {name: ops.input(name, (None, *size)) for name, size in sizes.items()}

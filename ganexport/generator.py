@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ganexport.architectures import spec_from_json, weight_shapes
-from ganexport.errors import CheckpointError, OptionError, SpecError, WeightsError
+from ganexport.errors import BundleError, CheckpointError, OptionError, SpecError, WeightsError
 from ganexport.graph_model import GraphModel
 from ganexport.importers import NO_OPTIONS, ImportOptions, import_checkpoint, safetensors_metadata
 from ganexport.spec import GeneratorSpec, Provenance, explain, short
 from ganexport.weights import Tensors, check_cover, file_sha256, hash_tensors, read_tensors, write_tensors
 
-__all__ = ["Generator", "Provenance", "load", "with_labels"]
+__all__ = ["Generator", "Provenance", "load", "load_of_bundle", "with_labels"]
 
 METADATA_KEY = "ganexport"
 FORMAT_VERSION = 1
@@ -119,6 +119,19 @@ def load(path: Path, options: ImportOptions = NO_OPTIONS) -> Generator:
         raise CheckpointError(f"{path}: the provenance is not valid: {explain(error)}") from None
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
+
+
+def load_of_bundle(path: Path, weights_sha256: str) -> Generator:
+    """The canonical checkpoint that lies in a bundle, if it holds the weights that the manifest says.
+
+    Raises:
+        CheckpointError: The file is missing or broken.
+        BundleError: It holds other weights.
+    """
+    generator = load(path)
+    if generator.provenance.weights_sha256 != weights_sha256:
+        raise BundleError(f"{path} holds other weights than the manifest says")
+    return generator
 
 
 def _foreign(path: Path, options: ImportOptions) -> Generator:

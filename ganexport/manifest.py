@@ -16,6 +16,7 @@ from ganexport.errors import BundleError
 from ganexport.spec import Provenance, Sha256, explain, short
 
 __all__ = [
+    "CHECKPOINT_NAME",
     "MANIFEST_NAME",
     "SCHEMA_VERSION",
     "Defaults",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 MANIFEST_NAME = "ganexport.json"
+CHECKPOINT_NAME = "checkpoint.safetensors"
 SCHEMA_VERSION = 1
 MAX_BYTES = 64 << 20
 

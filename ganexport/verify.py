@@ -9,17 +9,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from ganexport.bundle import check_files
-from ganexport.errors import BundleError
-from ganexport.generator import load
+from ganexport.generator import load_of_bundle
 from ganexport.latents import noise_from_seeds
-from ganexport.manifest import GoldenCase, Manifest, ParityResult, TargetName, read_manifest
+from ganexport.manifest import CHECKPOINT_NAME, GoldenCase, Manifest, ParityResult, TargetName, read_manifest
 from ganexport.parity import Case, Oracle, check_target, feeds_of, require_parity, too_slow
 from ganexport.parity.tolerances import GREY_LEVELS
 from ganexport.progress import SILENT, Progress
 
 __all__ = ["verify"]
-
-CHECKPOINT_NAME = "checkpoint.safetensors"
 
 
 def verify(
@@ -71,9 +68,7 @@ def verify(
 def _cases(folder: Path, manifest: Manifest) -> list[Case]:
     checkpoint = folder / CHECKPOINT_NAME
     if checkpoint.exists():
-        generator = load(checkpoint)
-        if generator.provenance.weights_sha256 != manifest.provenance.weights_sha256:
-            raise BundleError(f"{checkpoint} holds other weights than the manifest says")
+        generator = load_of_bundle(checkpoint, manifest.provenance.weights_sha256)
         oracle = Oracle(generator)
         spec = generator.spec
         feeds = [feeds_of(golden, spec, manifest.defaults.noise_mode) for golden in manifest.goldens.cases]

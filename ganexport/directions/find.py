@@ -19,13 +19,12 @@ from ganexport.directions.attributes import read_attributes
 from ganexport.directions.sefa import reaction
 from ganexport.directions.vectors import Spread, covariance_with, principal_axes, spread_of, spread_of_z
 from ganexport.errors import BundleError, OptionError
-from ganexport.generator import load
-from ganexport.manifest import Direction
+from ganexport.generator import load_of_bundle
+from ganexport.manifest import CHECKPOINT_NAME, Direction
 from ganexport.progress import SILENT, Progress
 
 __all__ = ["METHODS", "DirectionOptions", "Found", "find_directions", "layer_range"]
 
-CHECKPOINT_NAME = "checkpoint.safetensors"
 REACH = 3.0
 """Amounts go this far at least: 99.7% of what is normally distributed lies within."""
 FLAT = 1e-9
@@ -119,9 +118,7 @@ class _Finder:
                 f"{path} has no {CHECKPOINT_NAME}, whose weights sefa reads: "
                 "convert it without --no-checkpoint, or choose --method pca"
             )
-        generator = load(path / CHECKPOINT_NAME)
-        if generator.provenance.weights_sha256 != manifest.provenance.weights_sha256:
-            raise BundleError(f"{path / CHECKPOINT_NAME} holds other weights than the manifest says")
+        generator = load_of_bundle(path / CHECKPOINT_NAME, manifest.provenance.weights_sha256)
         axes, _ = principal_axes(reaction(generator, self._layers), self._options.count)
         return [self._found("sefa", str(i), axis) for i, axis in enumerate(axes)]
 
@@ -171,7 +168,7 @@ class _Finder:
 
     def _found(
         self,
-        prefix: str,
+        prefix: Literal["sefa", "pca", "class", "attribute"],
         name: str,
         step: NDArray[np.float64],
         *,
@@ -188,7 +185,7 @@ class _Finder:
         direction = Direction(
             name=f"{prefix}-{where}{name}",
             title=title,
-            method="attribute" if prefix == "class" else prefix,  # type: ignore[arg-type]
+            method="attribute" if prefix == "class" else prefix,
             space="w" if self._spec.has_w_space else "z",
             layers=self._layers,
             range=(-reach, reach),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ganexport.architectures import extra_inputs, synthesis, weight_shapes
 from ganexport.generator import Generator
-from ganexport.ops.graph import Shape, Value, Weight
+from ganexport.ops.graph import Shape, Value, Weight, hollow_weights
 from ganexport.ops.onnx_ops import OnnxOps
 from ganexport.spec import GeneratorSpec
 
@@ -42,8 +42,7 @@ def latent_weights(spec: GeneratorSpec) -> list[tuple[str, int | None]]:
     They are found by running the synthesis without numbers, so that every architecture has them.
     """
     ops = _Watcher()
-    one = np.float32(1)  # seen through any shape: no memory
-    weights = {name: Weight(name, np.broadcast_to(one, shape)) for name, shape in weight_shapes(spec).items()}
+    weights = hollow_weights(weight_shapes(spec))
     latents: dict[str, Shape] = {"ws": (spec.num_ws, spec.w_dim)} if spec.has_w_space else {"z": (spec.z_dim,)}
     if spec.c_dim and not spec.has_w_space:
         latents["c"] = (spec.c_dim,)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Names", "Shape", "Value", "Weight", "const_window", "named_weights", "summed_kernel"]
+__all__ = ["Names", "Shape", "Value", "Weight", "const_window", "hollow_weights", "named_weights", "summed_kernel"]
 
 Shape = tuple[int | None, ...]
 """Sizes of a value; None is the batch N."""
@@ -46,6 +46,12 @@ class Names:
 def named_weights(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, Weight]:
     """Canonical tensors as the graph-emitting interpreters take them."""
     return {name: Weight(name, tensor) for name, tensor in tensors.items()}
+
+
+def hollow_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Weight]:
+    """Weights of these shapes that take no memory, to run an architecture without numbers."""
+    one = np.float32(1)  # seen through any shape
+    return {name: Weight(name, np.broadcast_to(one, shape)) for name, shape in shapes.items()}
 
 
 def const_window(noise_const: Weight, size: int) -> Weight:

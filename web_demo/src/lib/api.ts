@@ -1,4 +1,4 @@
-import type { Manifest } from './manifest';
+import type { Direction, Manifest } from './manifest';
 import type { Pictures } from './pixels';
 import type { RuntimeName } from './runtimes/registry';
 import type { Tensor } from './tensor';
@@ -74,15 +74,7 @@ export interface DrawOptions {
 export interface GenerateOptions extends LatentOptions, DrawOptions {}
 
 /** A direction of the bundle with its vector. */
-export interface LoadedDirection {
-  readonly name: string;
-  readonly title: string | null;
-  readonly method: 'sefa' | 'pca' | 'attribute';
-  readonly space: 'w' | 'z';
-  /** First ws that it moves, and one past the last; null in z. */
-  readonly layers: readonly [number, number] | null;
-  readonly range: readonly [number, number];
-  readonly explained: number | null;
+export interface LoadedDirection extends Omit<Direction, 'preview'> {
   /** [w_dim] or [z_dim]; an amount of 1 moves by one standard deviation. */
   readonly vector: Float32Array;
 }
