@@ -1,0 +1,114 @@
+"""What the verbs share: the program itself, arguments that several of them take, and texts taken apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganexport import __version__
+from ganexport.errors import OptionError
+from ganexport.terminal import console, progress
+
+if TYPE_CHECKING:
+    from ganexport.importers import ImportOptions
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="GAN checkpoints to ONNX and TensorFlow.js, proven to draw the same picture.",
+)
+
+Source = Annotated[Path, typer.Argument(help="A checkpoint.", show_default=False)]
+BundleFolder = Annotated[Path, typer.Argument(help="A bundle's folder.", show_default=False)]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where to write.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Labels = Annotated[Path | None, typer.Option("--labels", help="A file with the names of the classes, one a line.")]
+AllowUnverified = Annotated[
+    bool, typer.Option("--allow-unverified", help="Keep a target that no runtime here could verify.")
+]
+Network = Annotated[str | None, typer.Option("--network", help="Which of several networks in a foreign checkpoint.")]
+CDim = Annotated[int | None, typer.Option("--c-dim", min=0, help="Number of classes, where the weights do not tell.")]
+ImageRange = Annotated[
+    str | None,
+    typer.Option("--image-range", metavar="LO,HI", help="Values of black and white in a foreign file."),
+]
+Resolution = Annotated[
+    int | None, typer.Option("--resolution", help="At which of its sizes to draw a network that was grown.")
+]
+LatentInput = Annotated[str | None, typer.Option("--input", help="Which input of an ONNX or Keras file is z.")]
+LabelInput = Annotated[str | None, typer.Option("--label-input", help="Which of its inputs is the class.")]
+ImageOutput = Annotated[str | None, typer.Option("--image-output", help="Which of its outputs is the picture.")]
+Targets = Annotated[
+    str | None, typer.Option("--to", help="Targets, with commas between: onnx, tfjs. All that are possible without it.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        print(__version__)
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def import_options(image_range: str | None, **given: Any) -> ImportOptions:
+    """The options of an import; the range from its text."""
+    from ganexport.importers import ImportOptions
+
+    if image_range is None:
+        return ImportOptions(**given)
+    try:
+        low, high = (float(part) for part in image_range.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not -1e6 < low < high < 1e6:
+        raise OptionError(f"--image-range takes two rising numbers such as 0,1; found {image_range!r}")
+    return ImportOptions(**given, image_range=(low, high))
+
+
+def load_and_convert(
+    source: Path, output: Path, options: Any, imports: ImportOptions, *, name: str | None, labels: Path | None
+) -> None:
+    """Load and convert with a progress line, and print the gate's table even when it fails."""
+    from ganexport.convert import convert as run
+    from ganexport.generator import with_labels
+    from ganexport.manifest import ParityResult
+    from ganexport.parity import parity_table
+    from ganexport.source import open_source
+
+    results: list[ParityResult] = []
+    with progress() as shown:
+        shown.stage(f"reading {source}")
+        generator = open_source(source, imports)
+        if labels is not None:
+            generator = with_labels(generator, labels)
+        try:
+            run(generator, output, options, name=name, progress=shown, on_result=results.append)
+        finally:
+            if results:
+                console.print(parity_table(results))
+
+
+def comma_parts(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from text such as `0-15` or `1,5,9`."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise OptionError(f"--seeds takes numbers such as 0-15 or 1,5,9; found {text!r}")
+        numbers = range(int(first), int(last or first) + 1)
+        if not 0 < len(numbers) <= 10_000:
+            raise OptionError(f"--seeds takes rising ranges of at most 10,000 seeds; found {text!r}")
+        seeds += numbers
+    return seeds
