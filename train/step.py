@@ -13,7 +13,9 @@ from ganexport.ops.tensorflow_ops import TensorFlowOps
 from train.config import Config
 from train.discriminators import discriminate
 from train.equalized import fold
-from train.losses import discriminator_loss, generator_loss, mismatch_loss, r1_penalty
+from train.losses.adversarial import ADVERSARIAL
+from train.losses.labels import mismatch_loss
+from train.losses.regularisers import r1_penalty
 from train.state import State
 
 __all__ = ["Step", "TrainingOps", "make_step"]
@@ -21,6 +23,9 @@ __all__ = ["Step", "TrainingOps", "make_step"]
 Tensor = Any
 Step = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
 """(images [N, H, W, C] in −1…1, one-hot labels [N, c_dim], step index) -> losses by name."""
+
+
+LOSS = ADVERSARIAL["non-saturating"]
 
 
 class TrainingOps(TensorFlowOps):
@@ -73,7 +78,7 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
             weights = fold(state.d, state.d_parameters)
             both = None if labels is None else tf.concat([labels, labels], axis=0)
             real_logits, fake_logits = tf.split(critic(weights, tf.concat([images, fakes], axis=0), both), 2)
-            loss = logs["loss_d"] = discriminator_loss(real_logits, fake_logits)
+            loss = logs["loss_d"] = LOSS.discriminator(real_logits, fake_logits)
             if labels is not None and config.mismatch > 0:
                 groups = config.batch // config.group // tf.distribute.get_strategy().num_replicas_in_sync
                 some = max(1, groups // 2) * config.group  # half of the groups say enough
@@ -88,7 +93,7 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.g_trainable)
             fakes, mean_w = draw(labels, _key(seed, 2), count)
-            loss = logs["loss_g"] = generator_loss(critic(fold(state.d, state.d_parameters), fakes, labels))
+            loss = logs["loss_g"] = LOSS.generator(critic(fold(state.d, state.d_parameters), fakes, labels))
         _apply(state.g_optimizer, tape.gradient(loss, state.g_trainable), state.g_trainable)
 
         _average(config, state, mean_w, step)

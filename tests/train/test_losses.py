@@ -1,35 +1,126 @@
-"""Losses and regularisers against closed forms, values and gradients."""
+"""The adversarial losses and those on labels and codes, against closed forms: values and gradients."""
 
 import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from train.discriminators import discriminate, discriminator_parameters, minibatch_stddev  # noqa: E402
-from train.equalized import fold, initial_value  # noqa: E402
-from train.losses import discriminator_loss, generator_loss, mismatch_loss, r1_penalty  # noqa: E402
+from ganexport.errors import OptionError  # noqa: E402
+from train.losses import ADVERSARIAL_NAMES, check_adversarial  # noqa: E402
+from train.losses.adversarial import ADVERSARIAL  # noqa: E402
+from train.losses.labels import information_loss, mismatch_loss  # noqa: E402
+
+REAL, FAKE = np.array([0.3, -1.2, 2.5]), np.array([2.0, -0.5, -1.7])
 
 
-def test_losses_at_balance_are_multiples_of_log_two():
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def value_and_gradients(loss, *arrays):
+    """A loss of arrays [N]: its value, and N times its gradient by each, since a loss is a mean."""
+    tensors = [tf.constant(a, tf.float64) for a in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = loss(*tensors)
+    return float(value), [len(g) * g.numpy() for g in tape.gradient(value, tensors)]
+
+
+CLOSED = {
+    # name: D's cost of a real logit and its slope, of a generated one and its slope; G's cost and its slope
+    "minimax": (
+        (lambda x: -np.log(sigmoid(x)), lambda x: sigmoid(x) - 1),
+        (lambda x: -np.log(1 - sigmoid(x)), sigmoid),
+        (lambda x: np.log(1 - sigmoid(x)), lambda x: -sigmoid(x)),
+    ),
+    "non-saturating": (
+        (lambda x: -np.log(sigmoid(x)), lambda x: sigmoid(x) - 1),
+        (lambda x: -np.log(1 - sigmoid(x)), sigmoid),
+        (lambda x: -np.log(sigmoid(x)), lambda x: sigmoid(x) - 1),
+    ),
+    "least-squares": (
+        (lambda x: (x - 1) ** 2 / 2, lambda x: x - 1),
+        (lambda x: x**2 / 2, lambda x: x),
+        (lambda x: (x - 1) ** 2 / 2, lambda x: x - 1),
+    ),
+    "wasserstein": (
+        (lambda x: -x, lambda x: -np.ones_like(x)),
+        (lambda x: x, np.ones_like),
+        (lambda x: -x, lambda x: -np.ones_like(x)),
+    ),
+    "hinge": (
+        (lambda x: np.maximum(0, 1 - x), lambda x: -1.0 * (x < 1)),
+        (lambda x: np.maximum(0, 1 + x), lambda x: 1.0 * (x > -1)),
+        (lambda x: -x, lambda x: -np.ones_like(x)),
+    ),
+}
+
+
+def test_every_loss_is_listed_and_tested():
+    assert set(ADVERSARIAL) == set(ADVERSARIAL_NAMES) == set(CLOSED)
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_losses_and_their_gradients_are_the_published_formulas(name):
+    (real, real_slope), (fake, fake_slope), (generator, generator_slope) = CLOSED[name]
+    value, (by_real, by_fake) = value_and_gradients(ADVERSARIAL[name].discriminator, REAL, FAKE)
+    assert value == pytest.approx(real(REAL).mean() + fake(FAKE).mean(), rel=1e-12)
+    np.testing.assert_allclose(by_real, real_slope(REAL), rtol=1e-12)
+    np.testing.assert_allclose(by_fake, fake_slope(FAKE), rtol=1e-12)
+    value, (by_fake,) = value_and_gradients(ADVERSARIAL[name].generator, FAKE)
+    assert value == pytest.approx(generator(FAKE).mean(), rel=1e-12)
+    np.testing.assert_allclose(by_fake, generator_slope(FAKE), rtol=1e-12)
+
+
+def test_cross_entropy_at_balance_is_the_logarithm_of_two():
     zero = tf.zeros([5])
-    assert float(discriminator_loss(zero, zero)) == pytest.approx(2 * np.log(2))
-    assert float(generator_loss(zero)) == pytest.approx(np.log(2))
+    loss = ADVERSARIAL["non-saturating"]
+    assert float(loss.discriminator(zero, zero)) == pytest.approx(2 * np.log(2))
+    assert float(loss.generator(zero)) == pytest.approx(np.log(2))
 
 
-def test_gradients_of_the_losses_are_sigmoids():
-    real, fake = tf.constant([0.3, -1.2]), tf.constant([2.0, -0.5])
-    with tf.GradientTape() as tape:
-        tape.watch([real, fake])
-        loss = discriminator_loss(real, fake)
-    by_real, by_fake = tape.gradient(loss, [real, fake])
-    sigmoid = lambda x: 1 / (1 + np.exp(-x.numpy()))  # noqa: E731
-    np.testing.assert_allclose(by_real, -(1 - sigmoid(real)) / 2, rtol=1e-6)
-    np.testing.assert_allclose(by_fake, sigmoid(fake) / 2, rtol=1e-6)
+@pytest.mark.parametrize("name", ["minimax", "non-saturating"])
+def test_a_sure_discriminator_costs_no_infinity(name):
+    loss = ADVERSARIAL[name]
+    sure = tf.constant([300.0])
+    assert float(loss.discriminator(sure, -sure)) == 0.0
+    assert float(loss.discriminator(-sure, sure)) == 600.0
 
-    with tf.GradientTape() as tape:
-        tape.watch(fake)
-        loss = generator_loss(fake)
-    np.testing.assert_allclose(tape.gradient(loss, fake), -(1 - sigmoid(fake)) / 2, rtol=1e-6)
+
+@pytest.mark.parametrize(
+    ("name", "best_logit"), [("minimax", np.log(9)), ("non-saturating", np.log(9)), ("least-squares", 0.9)]
+)
+def test_a_smoothed_target_is_where_d_pays_least_and_generated_pictures_keep_theirs(name, best_logit):
+    loss = lambda real, fake: ADVERSARIAL[name].discriminator(real, fake, real_target=0.9)  # noqa: E731
+    _, (by_real, by_fake) = value_and_gradients(loss, np.array([best_logit]), FAKE)
+    np.testing.assert_allclose(by_real, 0, atol=1e-9)
+    _, (_, hard) = value_and_gradients(ADVERSARIAL[name].discriminator, REAL, FAKE)
+    np.testing.assert_array_equal(by_fake, hard)
+
+
+@pytest.mark.parametrize("name", ["minimax", "non-saturating", "least-squares"])
+def test_flipped_pictures_swap_their_targets(name):
+    flipped = tf.constant([False, True, False])
+    loss = ADVERSARIAL[name]
+    some, _ = value_and_gradients(lambda r, f: loss.discriminator(r, f, real_target=0.9, flipped=flipped), REAL, FAKE)
+    swapped = np.where([False, True, False], FAKE, REAL), np.where([False, True, False], REAL, FAKE)
+    by_hand, _ = value_and_gradients(lambda r, f: loss.discriminator(r, f, real_target=0.9), *swapped)
+    assert some == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_tricks_without_a_meaning_are_refused():
+    for name in ADVERSARIAL_NAMES:
+        check_adversarial(name, 0.0, 0.0)
+    for name in ("minimax", "non-saturating", "least-squares"):
+        check_adversarial(name, 0.1, 0.05)
+    with pytest.raises(OptionError, match=r"unknown --loss 'bce'; choose from minimax, non-saturating"):
+        check_adversarial("bce", 0.0, 0.0)
+    with pytest.raises(OptionError, match=r"--label-smoothing 0.1 has no meaning with --loss hinge"):
+        check_adversarial("hinge", 0.1, 0.0)
+    with pytest.raises(OptionError, match=r"--flip-labels 0.05 has no meaning with --loss wasserstein"):
+        check_adversarial("wasserstein", 0.0, 0.05)
+    with pytest.raises(OptionError, match=r"--label-smoothing must be at least 0 and below 0.5, found 0.9"):
+        check_adversarial("minimax", 0.9, 0.0)
 
 
 def test_mismatch_counts_only_labels_that_differ():
@@ -38,51 +129,31 @@ def test_mismatch_counts_only_labels_that_differ():
     assert float(loss) == pytest.approx(np.log1p(np.exp(0.7)) / 2, rel=1e-6)
 
 
-def test_r1_of_a_linear_discriminator_is_half_its_squared_weight():
-    weight = tf.constant(np.random.RandomState(0).randn(4, 4, 1), tf.float32)
-    images = tf.random.stateless_normal([3, 4, 4, 1], [1, 2])
+def test_information_of_a_category_is_its_cross_entropy():
+    logits = np.log(np.array([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]]))
+    one_hot = np.eye(3)[[0, 2]]
+    loss = information_loss(tf.constant(logits), tf.constant(one_hot), None, None)
+    assert float(loss) == pytest.approx(-(np.log(0.7) + np.log(0.5)) / 2, rel=1e-12)
+
+
+def test_information_of_codes_is_a_gaussian_likelihood():
+    random = np.random.RandomState(0)
+    codes, means = random.rand(4, 2), random.randn(4, 2)
+    arguments = [tf.constant(a) for a in (means, codes)]
     with tf.GradientTape() as tape:
-        tape.watch(weight)
-        penalty = r1_penalty(lambda x: tf.reduce_sum(x * weight, axis=[1, 2, 3]), images)
-    assert float(penalty) == pytest.approx(0.5 * float(tf.reduce_sum(weight**2)), rel=1e-6)
-    np.testing.assert_allclose(tape.gradient(penalty, weight), weight, rtol=1e-5)
+        tape.watch(arguments)
+        loss = information_loss(None, None, *arguments)
+    density = np.exp(-((codes - means) ** 2) / 2) / np.sqrt(2 * np.pi)
+    assert float(loss) == pytest.approx(-np.log(density).sum(axis=1).mean(), rel=1e-12)
+    by_means, by_codes = tape.gradient(loss, arguments)
+    np.testing.assert_allclose(4 * by_means, means - codes, rtol=1e-10)
+    np.testing.assert_allclose(4 * by_codes, codes - means, rtol=1e-10)
 
 
-def test_minibatch_stddev_of_known_groups():
-    x = np.zeros((4, 2, 2, 4), np.float32)
-    x[0], x[1] = 1.0, -1.0  # the first group differs by a standard deviation of 1, the second not at all
-    got = minibatch_stddev(tf.constant(x), 2, 2).numpy()
-    assert got.shape == (4, 2, 2, 2)
-    np.testing.assert_allclose(got[:2], 1.0, rtol=1e-4)
-    np.testing.assert_allclose(got[2:], 1e-4, rtol=1e-3)  # √1e-8, the guard
-
-
-def test_minibatch_stddev_keeps_its_statistics_apart():
-    x = np.zeros((2, 1, 1, 4), np.float32)
-    x[0, ..., 2:] = 2.0  # only the second half of the channels differs
-    got = minibatch_stddev(tf.constant(x), 2, 2).numpy()[0, 0, 0]
-    np.testing.assert_allclose(got, [1e-4, 1.0], rtol=1e-3)
-
-
-@pytest.mark.parametrize("c_dim", [0, 3])
-def test_discriminator_gives_one_logit_a_picture_that_knows_its_label(c_dim):
-    parameters = discriminator_parameters((8, 8, 8), 1, c_dim)
-    weights = fold({k: tf.constant(initial_value(k, p, 0)) for k, p in parameters.items()}, parameters)
-    images = tf.random.stateless_normal([4, 16, 16, 1], [3, 4])
-    labels = tf.one_hot([0, 0, 1, 1], c_dim) if c_dim else None
-    logits = discriminate(weights, images, labels, 2)
-    assert logits.shape == (4,) and np.isfinite(logits).all()
-    if c_dim:
-        others = discriminate(weights, images, tf.one_hot([2, 2, 0, 0], c_dim), 2)
-        assert np.abs(logits - others).min() > 1e-3
-
-
-def test_discriminator_has_no_parameter_without_gradient():
-    parameters = discriminator_parameters((8, 8, 8), 3, 3)
-    values = {k: tf.Variable(initial_value(k, p, 0)) for k, p in parameters.items()}
-    with tf.GradientTape() as tape:
-        images, labels = tf.random.stateless_normal([4, 16, 16, 3], [3, 4]), tf.one_hot([0, 0, 1, 1], 3)
-        loss = generator_loss(discriminate(fold(values, parameters), images, labels, 2))
-    gradients = tape.gradient(loss, values)
-    for name, gradient in gradients.items():
-        assert gradient is not None and float(tf.reduce_max(tf.abs(gradient))) > 0, name
+def test_information_of_both_kinds_adds_up():
+    random = np.random.RandomState(1)
+    logits, one_hot = tf.constant(random.randn(4, 3)), tf.one_hot([0, 1, 2, 0], 3, dtype=tf.float64)
+    means, codes = tf.constant(random.randn(4, 2)), tf.constant(random.randn(4, 2))
+    both = information_loss(logits, one_hot, means, codes)
+    apart = information_loss(logits, one_hot, None, None) + information_loss(None, None, means, codes)
+    assert float(both) == pytest.approx(float(apart), rel=1e-12)

@@ -1,0 +1,49 @@
+"""Discriminators: what they answer, and that every parameter has a part in it."""
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+from train.discriminators import discriminate, discriminator_parameters, minibatch_stddev  # noqa: E402
+from train.equalized import fold, initial_value  # noqa: E402
+
+
+def test_minibatch_stddev_of_known_groups():
+    x = np.zeros((4, 2, 2, 4), np.float32)
+    x[0], x[1] = 1.0, -1.0  # the first group differs by a standard deviation of 1, the second not at all
+    got = minibatch_stddev(tf.constant(x), 2, 2).numpy()
+    assert got.shape == (4, 2, 2, 2)
+    np.testing.assert_allclose(got[:2], 1.0, rtol=1e-4)
+    np.testing.assert_allclose(got[2:], 1e-4, rtol=1e-3)  # √1e-8, the guard
+
+
+def test_minibatch_stddev_keeps_its_statistics_apart():
+    x = np.zeros((2, 1, 1, 4), np.float32)
+    x[0, ..., 2:] = 2.0  # only the second half of the channels differs
+    got = minibatch_stddev(tf.constant(x), 2, 2).numpy()[0, 0, 0]
+    np.testing.assert_allclose(got, [1e-4, 1.0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("c_dim", [0, 3])
+def test_discriminator_gives_one_logit_a_picture_that_knows_its_label(c_dim):
+    parameters = discriminator_parameters((8, 8, 8), 1, c_dim)
+    weights = fold({k: tf.constant(initial_value(k, p, 0)) for k, p in parameters.items()}, parameters)
+    images = tf.random.stateless_normal([4, 16, 16, 1], [3, 4])
+    labels = tf.one_hot([0, 0, 1, 1], c_dim) if c_dim else None
+    logits = discriminate(weights, images, labels, 2)
+    assert logits.shape == (4,) and np.isfinite(logits).all()
+    if c_dim:
+        others = discriminate(weights, images, tf.one_hot([2, 2, 0, 0], c_dim), 2)
+        assert np.abs(logits - others).min() > 1e-3
+
+
+def test_discriminator_has_no_parameter_without_gradient():
+    parameters = discriminator_parameters((8, 8, 8), 3, 3)
+    values = {k: tf.Variable(initial_value(k, p, 0)) for k, p in parameters.items()}
+    with tf.GradientTape() as tape:
+        images, labels = tf.random.stateless_normal([4, 16, 16, 3], [3, 4]), tf.one_hot([0, 0, 1, 1], 3)
+        loss = tf.reduce_mean(tf.nn.softplus(-discriminate(fold(values, parameters), images, labels, 2)))
+    gradients = tape.gradient(loss, values)
+    for name, gradient in gradients.items():
+        assert gradient is not None and float(tf.reduce_max(tf.abs(gradient))) > 0, name
