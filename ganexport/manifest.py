@@ -22,6 +22,7 @@ __all__ = [
     "Defaults",
     "Direction",
     "Directions",
+    "Encoder",
     "FileEntry",
     "GoldenCase",
     "Goldens",
@@ -110,7 +111,7 @@ class Graph(_Data):
 
     file: BundlePath = Field(description="The `.onnx` file or the TF.js `model.json`.")
     weight_files: tuple[BundlePath, ...] = Field(default=(), description="Weights that lie beside it.")
-    resolution: int | None = Field(description="Of the picture that it gives; null for a mapping.")
+    resolution: int | None = Field(description="Of the picture that it gives, or takes; null for a mapping.")
     inputs: tuple[GraphTensor, ...]
     outputs: tuple[GraphTensor, ...]
 
@@ -219,6 +220,21 @@ class Directions(_Data):
     items: tuple[Direction, ...]
 
 
+class Encoder(_Data):
+    """What finds the latents of a picture.
+
+    Its graphs take `image`, a picture with values in `spec.image_range`: [N, C, H, W], for TF.js [N, H, W, C]. They
+    give `z` [N, z_dim], or `ws` [N, num_ws, w_dim] for the synthesis; with classes also `c_logits` [N, c_dim], whose
+    greatest tells the class. Where they give z, the same z under another class is that class in the picture's style.
+    """
+
+    file: BundlePath | None = Field(description="Its canonical weights; null where only its graphs are offered.")
+    weights_sha256: Sha256 = Field(description="Hash of its canonical tensors, which its graphs state too.")
+    space: Literal["w", "z"] = Field(description="Whether it gives `ws` or `z`.")
+    graphs: dict[TargetName, Graph]
+    figures: dict[str, float] = Field(default={}, description="What was measured when it was trained.")
+
+
 class Manifest(_Data):
     """The whole of `ganexport.json`."""
 
@@ -236,6 +252,7 @@ class Manifest(_Data):
         default=(), description="Resolutions below the full one of which the synthesis gives the picture, `rgb_b{res}`."
     )
     directions: Directions | None = None
+    encoder: Encoder | None = None
     preview: BundlePath | None
     parity: tuple[ParityResult, ...]
     tools: dict[str, str] = Field(description="Versions of the programs that made the bundle.")

@@ -152,8 +152,11 @@ def _for_pages(manifest: Manifest) -> Manifest:
         wanted.update(_files(graphs))
     if manifest.directions is not None:
         wanted |= {manifest.directions.file, *(one.preview for one in manifest.directions.items)}
+    encoder = manifest.encoder and manifest.encoder.model_copy(update={"file": None})
+    for graph in encoder.graphs.values() if encoder else ():
+        wanted |= {graph.file, *graph.weight_files}
     files = {path: entry for path, entry in manifest.files.items() if path in wanted}
-    return manifest.model_copy(update={"targets": targets, "files": files})
+    return manifest.model_copy(update={"targets": targets, "files": files, "encoder": encoder})
 
 
 def _files(graphs: Graphs) -> Iterator[str]:

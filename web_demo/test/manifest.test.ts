@@ -69,8 +69,8 @@ describe('a manifest that lies', () => {
 it('reads the bundle of this repository, and those that were made before there were previews and directions', () => {
   const text = readFileSync(new URL('../../converted_models/digits/ganexport.json', import.meta.url), 'utf8');
   expect(parseManifest(text, URL_OF_IT).name).toBe('digits');
-  const { previews: _, directions: __, multiply_adds: ___, ...older } = JSON.parse(text);
-  expect(parseManifest(JSON.stringify(older), URL_OF_IT)).toMatchObject({ previews: [], directions: null });
+  const { previews: _, directions: __, encoder: ___, multiply_adds: ____, ...older } = JSON.parse(text);
+  expect(parseManifest(JSON.stringify(older), URL_OF_IT)).toMatchObject({ previews: [], directions: null, encoder: null });
 });
 
 describe('fileOf', () => {

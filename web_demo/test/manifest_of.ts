@@ -34,6 +34,7 @@ export function manifestOf(spec: Partial<SpecSummary> = {}, rest: Partial<Manife
     goldens: { file: 'goldens.safetensors', cases: [] },
     previews: [],
     directions: null,
+    encoder: null,
     preview: null,
     parity: [],
     tools: {},

@@ -39,6 +39,25 @@ export interface Directions {
   readonly items: readonly Direction[];
 }
 
+/**
+ * What finds the latents of a picture.
+ *
+ * Its graphs take `image`, a picture with values in `spec.image_range`: [N, C, H, W], for TF.js [N, H, W, C]. They
+ * give `z` [N, z_dim], or `ws` [N, num_ws, w_dim] for the synthesis; with classes also `c_logits` [N, c_dim], whose
+ * greatest tells the class. Where they give z, the same z under another class is that class in the picture's style.
+ */
+export interface Encoder {
+  /** Its canonical weights; null where only its graphs are offered. */
+  readonly file: string | null;
+  /** Hash of its canonical tensors, which its graphs state too. */
+  readonly weights_sha256: string;
+  /** Whether it gives `ws` or `z`. */
+  readonly space: 'w' | 'z';
+  readonly graphs: { readonly [name in 'onnx' | 'tfjs']?: Graph };
+  /** What was measured when it was trained. */
+  readonly figures: { readonly [name: string]: number };
+}
+
 /** Size and hash of one file of the bundle. */
 export interface FileEntry {
   readonly bytes: number;
@@ -76,7 +95,7 @@ export interface Graph {
   readonly file: string;
   /** Weights that lie beside it. */
   readonly weight_files: readonly string[];
-  /** Of the picture that it gives; null for a mapping. */
+  /** Of the picture that it gives, or takes; null for a mapping. */
   readonly resolution: number | null;
   readonly inputs: readonly GraphTensor[];
   readonly outputs: readonly GraphTensor[];
@@ -170,6 +189,7 @@ export interface Manifest {
   /** Resolutions below the full one of which the synthesis gives the picture, `rgb_b{res}`. */
   readonly previews: readonly number[];
   readonly directions: Directions | null;
+  readonly encoder: Encoder | null;
   readonly preview: string | null;
   readonly parity: readonly ParityResult[];
   /** Versions of the programs that made the bundle. */
