@@ -16,6 +16,7 @@ from support.generators import (
     Arrays,
     dcgan_spec,
     make_generator,
+    mlp_spec,
     oracle_name,
     oracle_outputs,
     stylegan2_spec,
@@ -82,10 +83,24 @@ def dcgan_nets() -> dict[str, Any]:
         "dcgan-c3": dcgan_spec(c_dim=3),
         "dcgan-odd-windows": dcgan_spec(layers=odd, resolution=36, image_channels=1),
         "dcgan-first-layer-padded": dcgan_spec(c_dim=2, layers=first_padded),
+        "dcgan-c3-every": dcgan_spec(c_dim=3, label_layers="every"),
+        "dcgan-odd-windows-c3-every": dcgan_spec(
+            c_dim=3, layers=odd, resolution=36, image_channels=1, label_layers="every"
+        ),
     }
 
 
-SPECS = {**stylegan2_nets(), **dcgan_nets()}
+def mlp_nets() -> dict[str, Any]:
+    """With and without labels, leaky and not, colour and grey."""
+    return {
+        "mlp": mlp_spec(),
+        "mlp-c3": mlp_spec(c_dim=3, slope=0.0),
+        "mlp-c3-every": mlp_spec(c_dim=3, label_layers="every"),
+        "mlp-grey": mlp_spec(image_channels=1, hidden=(20,)),
+    }
+
+
+SPECS = {**stylegan2_nets(), **dcgan_nets(), **mlp_nets()}
 
 
 @cache
@@ -163,7 +178,7 @@ def test_tfjs_draws_the_oracles_picture(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "net", [n for n in SPECS if n.endswith(("c3-clamp-noise", "c0-free-quiet")) or n.count("-") < 4]
+    "net", [n for n in SPECS if n.endswith(("c3-clamp-noise", "c0-free-quiet", "every")) or n.count("-") < 4]
 )
 def test_tensorflow_draws_the_oracles_picture(net: str) -> None:
     assert_all_close(run_tensorflow(generator_of(net), cases_of(net)), expected_of(net), TENSORFLOW)
@@ -187,6 +202,21 @@ def test_dcgan_leaky_relu_has_the_slope_of_its_layer(tmp_path: Path) -> None:
     assert relative_error(got, x) <= 1e-4
 
 
+def test_labels_in_every_layer_change_it() -> None:
+    """A label that only the last layer hears of must change the picture, or its maps were lost on the way."""
+    for net in ("dcgan-c3-every", "mlp-c3-every"):
+        generator, feeds = generator_of(net), cases_of(net)[0]
+        deaf = dict(generator.weights)
+        for name in list(deaf)[:-2:2]:
+            deaf[name] = deaf[name].copy()
+            deaf[name][:, -3:] = 0
+        (first,), (other,) = (
+            run_numpy(make_generator(generator.spec, deaf), [{**feeds, "c": np.eye(3, dtype=np.float32)[order]}])
+            for order in ([0, 1, 2], [1, 2, 0])
+        )
+        assert relative_error(first["image"], other["image"]) > 0.01, net
+
+
 def test_kernels_of_transposed_convolutions_are_outputs_first() -> None:
     shapes = weight_shapes(dcgan_spec(c_dim=2))
     assert shapes["synthesis.layer0.weight"] == (12, 12, 4, 4)  # 10 + 2 in
@@ -202,7 +232,7 @@ def test_an_unknown_architecture_lists_the_known_ones() -> None:
         spec_from_json({"architecture": "biggan"})
 
 
-@pytest.mark.parametrize("net", ["skip-2d-c3-clamp-noise", "resnet-grey", "dcgan-c3"])
+@pytest.mark.parametrize("net", ["skip-2d-c3-clamp-noise", "resnet-grey", "dcgan-c3", "mlp-c3-every"])
 def test_a_spec_survives_json(net: str) -> None:
     spec = SPECS[net]
     assert spec_from_json(spec.model_dump(mode="json")) == spec

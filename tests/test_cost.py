@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from support.generators import dcgan_spec, stylegan2_spec
+from support.generators import dcgan_spec, mlp_spec, stylegan2_spec
 
 from ganexport.architectures import stylegan2
 from ganexport.cost import multiply_adds
@@ -15,6 +15,16 @@ def test_a_dcgan() -> None:
     # 1² -> 4², 4² -> 8², 8² -> 16²: each pixel that goes in meets the whole 4×4 kernel.
     assert multiply_adds(dcgan_spec()) == 16 * (1 * 10 * 12 + 4**2 * 12 * 8 + 8**2 * 8 * 3)
     assert multiply_adds(dcgan_spec(c_dim=5)) == 16 * (1 * 15 * 12 + 4**2 * 12 * 8 + 8**2 * 8 * 3)
+
+
+def test_labels_in_every_layer_cost_what_they_read() -> None:
+    expected = 16 * (1 * 15 * 12 + 4**2 * (12 + 5) * 8 + 8**2 * (8 + 5) * 3)
+    assert multiply_adds(dcgan_spec(c_dim=5, label_layers="every")) == expected
+
+
+def test_a_dense_net() -> None:
+    assert multiply_adds(mlp_spec()) == 10 * 24 + 24 * 16 + 16 * 243
+    assert multiply_adds(mlp_spec(c_dim=5, label_layers="every")) == 15 * 24 + 29 * 16 + 21 * 243
 
 
 def by_hand(spec: stylegan2.Spec) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.generators import dcgan_spec, make_generator, random_tensors, stylegan2_spec
+from support.generators import dcgan_spec, make_generator, mlp_spec, random_tensors, stylegan2_spec
 from support.stylegan3 import stylegan3_spec
 
 from ganexport.architectures import ARCHITECTURES, lucidrains, progressive, stylegan
@@ -95,11 +95,12 @@ def test_the_styles_of_the_third_stylegan() -> None:
 
 def test_the_first_kernels_of_families_without_a_w_space() -> None:
     assert latent_weights(dcgan_spec(c_dim=2)) == [("synthesis.layer0.weight", None)]
+    assert latent_weights(mlp_spec(c_dim=2)) == [("synthesis.fc0.weight", None)]
     assert latent_weights(progressive.Spec(**GROWN)) == [("synthesis.b4.conv0.weight", None)]
 
 
 def test_every_architecture_was_looked_at() -> None:
-    assert set(ARCHITECTURES) == {"stylegan", "stylegan2", "stylegan3", "lucidrains", "progressive", "dcgan"}
+    assert set(ARCHITECTURES) == {"stylegan", "stylegan2", "stylegan3", "lucidrains", "progressive", "dcgan", "mlp"}
 
 
 def test_the_reaction_of_styles_and_of_kernels() -> None:
@@ -110,6 +111,11 @@ def test_the_reaction_of_styles_and_of_kernels() -> None:
     for step in rng.randn(5, 7):
         expected = np.linalg.norm(stacked.astype(np.float64) @ step) ** 2
         np.testing.assert_allclose(step @ reaction(generator, (1, 3)) @ step, expected, rtol=1e-10)
+
+    mlp = make_generator(mlp_spec(c_dim=2))
+    for z in rng.randn(5, 10):
+        expected = np.linalg.norm(mlp.weights["synthesis.fc0.weight"][:, :10].astype(np.float64) @ z) ** 2
+        np.testing.assert_allclose(z @ reaction(mlp, None) @ z, expected, rtol=1e-10)
 
     dcgan = make_generator(dcgan_spec(c_dim=2))
     kernel = dcgan.weights["synthesis.layer0.weight"].astype(np.float64)  # [12, 10 + 2, 4, 4]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from support.generators import dcgan_spec, stylegan2_spec
+from support.generators import dcgan_spec, mlp_spec, stylegan2_spec
 
 from ganexport.architectures import spec_from_json
 from ganexport.errors import SpecError
@@ -131,13 +131,37 @@ def test_a_dcgan_that_contradicts_itself_is_refused(changes: dict[str, Any], mes
         dcgan_spec(**changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden": ()}, r"hidden"),
+        ({"hidden": (8, 0)}, r"a width of 1 or more, found \(8, 0\)"),
+        ({"slope": 1.0}, r"slope: .*found 1\.0"),
+        ({"label_layers": "some"}, r"label_layers: .*found 'some'"),
+        ({"w_dim": 4, "num_ws": 2}, r"a dense GAN has no w space"),
+    ],
+)
+def test_a_dense_net_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        mlp_spec(**changes)
+
+
+def test_a_dcgan_that_says_nothing_of_labels_joins_them_to_z() -> None:
+    """As every checkpoint and manifest did before there was a choice."""
+    data = dcgan_spec(c_dim=2).model_dump(mode="json")
+    del data["label_layers"]
+    assert spec_from_json(data) == dcgan_spec(c_dim=2, label_layers="first")
+
+
 @pytest.mark.parametrize("data", [{}, {"architecture": None}, {"architecture": "StyleGAN2"}, {"architecture": 5}])
 def test_json_without_a_known_architecture_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match="unknown architecture"):
         spec_from_json(data)
 
 
-@pytest.mark.parametrize("spec", [stylegan2_spec(), stylegan2_spec(c_dim=0, conv_clamp=256), dcgan_spec(c_dim=4)])
+@pytest.mark.parametrize(
+    "spec", [stylegan2_spec(), stylegan2_spec(c_dim=0, conv_clamp=256), dcgan_spec(c_dim=4), mlp_spec()]
+)
 def test_json_and_back(spec: GeneratorSpec) -> None:
     again = spec_from_json(json.loads(json.dumps(spec.model_dump(mode="json"))))
     assert again == spec

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.architectures import dcgan, lucidrains, progressive, stylegan, stylegan2, stylegan3
+from ganexport.architectures import dcgan, lucidrains, mlp, progressive, stylegan, stylegan2, stylegan3
 from ganexport.errors import SpecError
 from ganexport.ops.protocol import Ops
 from ganexport.spec import GeneratorSpec
@@ -37,6 +37,7 @@ W = TypeVar("W")
 ARCHITECTURES: dict[str, ModuleType] = {
     "dcgan": dcgan,
     "lucidrains": lucidrains,
+    "mlp": mlp,
     "progressive": progressive,
     "stylegan": stylegan,
     "stylegan2": stylegan2,

@@ -49,11 +49,14 @@ class Spec(GeneratorSpec):
     """A DCGAN generator.
 
     Attributes:
-        layers: From the latent to the picture. With labels, the one-hot `c` is concatenated to `z` before the first.
+        layers: From the latent to the picture.
+        label_layers: With labels, the one-hot `c` is concatenated to what goes into the `first` layer, which is z, or
+            into `every` one: there each class is a map that is 1 in all its pixels, or 0.
     """
 
     architecture: Literal["dcgan"] = "dcgan"
     layers: tuple[Layer, ...] = Field(min_length=1)
+    label_layers: Literal["first", "every"] = "first"
 
     @model_validator(mode="before")
     @classmethod
@@ -82,9 +85,10 @@ class Spec(GeneratorSpec):
 def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the canonical tensors, in the order in which they are used; kernels [O, I, k, k]."""
     shapes: dict[str, tuple[int, ...]] = {}
-    into = spec.z_dim + spec.c_dim
+    into = spec.z_dim
     for i, layer in enumerate(spec.layers):
-        shapes[f"synthesis.layer{i}.weight"] = (layer.channels, into, layer.kernel, layer.kernel)
+        labels = spec.c_dim if i == 0 or spec.label_layers == "every" else 0
+        shapes[f"synthesis.layer{i}.weight"] = (layer.channels, into + labels, layer.kernel, layer.kernel)
         shapes[f"synthesis.layer{i}.bias"] = (layer.channels,)
         into = layer.channels
     return shapes
@@ -93,11 +97,15 @@ def weight_shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
 def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapping[str, T]) -> dict[str, T]:
     """`z` [N, z_dim], `c` [N, c_dim] -> `image` [N, C, H, W].
 
-    Source: Radford, Metz, Chintala 2016, section 3; labels joined to z as in Mirza and Osindero 2014.
+    Source: Radford, Metz, Chintala 2016, section 3; labels joined as in Mirza and Osindero 2014, and to every layer as
+    Radford et al. do in their appendix on labelled digits.
     """
-    z, c = inputs["z"], inputs.get("c")
-    x = ops.as_map(z if c is None else ops.concat([z, c]))  # [N, z_dim + c_dim, 1, 1]
+    c, size = inputs.get("c"), 1
+    x = ops.as_map(inputs["z"], 1)  # [N, z_dim, 1, 1]
     for i, layer in enumerate(spec.layers):
+        if c is not None and (i == 0 or spec.label_layers == "every"):
+            x = ops.concat([x, ops.as_map(c, size)])  # [N, C + c_dim, H, W]
+        size = layer.size_after(size)
         x = ops.conv_transpose2d(x, weights[f"synthesis.layer{i}.weight"], layer.stride, layer.padding)
         x = ops.add_bias(x, weights[f"synthesis.layer{i}.bias"])
         if layer.activation == "relu":

@@ -183,7 +183,7 @@ def _first_features(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T)
     total = ops.select_w(ws, 0)
     for i in range(1, spec.num_ws):
         total = ops.add(total, ops.select_w(ws, i))
-    mean = ops.as_map(ops.scale(total, 1.0 / spec.num_ws))  # [N, w_dim, 1, 1]
+    mean = ops.as_map(ops.scale(total, 1.0 / spec.num_ws), 1)  # [N, w_dim, 1, 1]
     x = ops.conv_transpose2d(mean, weights["synthesis.b4.initial.weight"], stride=1, padding=0)  # [N, C, 4, 4]
     return ops.add_bias(x, weights["synthesis.b4.initial.bias"])
 

@@ -59,7 +59,7 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapp
         return ops.channel_pixel_norm(ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE))
 
     z, c = inputs["z"], inputs.get("c")
-    x = ops.as_map(ops.pixel_norm(z if c is None else ops.concat([z, c])))  # [N, z_dim + c_dim, 1, 1]
+    x = ops.as_map(ops.pixel_norm(z if c is None else ops.concat([z, c])), 1)  # [N, z_dim + c_dim, 1, 1]
     features: dict[int, T] = {}
     for resolution in resolutions(spec):
         first, second = (f"synthesis.b{resolution}.{name}" for name in ("conv0", "conv1"))

@@ -48,16 +48,16 @@ def latent_weights(spec: GeneratorSpec) -> list[tuple[str, int | None]]:
         latents["c"] = (spec.c_dim,)
     sizes = latents | {name: value.shape for name, value in extra_inputs(spec).items()}
     synthesis(ops, weights, spec, {name: ops.input(name, (None, *size)) for name, size in sizes.items()})
-    return list(ops.styles) if spec.has_w_space else [(ops.kernels[0], None)]
+    return list(ops.styles) if spec.has_w_space else [(ops.used[0], None)]
 
 
 class _Watcher(OnnxOps):
-    """Sees which dense layers take a w, and which kernels are used."""
+    """Sees which dense layers take a w, and which weights are used."""
 
     def __init__(self) -> None:
         super().__init__()
         self.styles: list[tuple[str, int]] = []
-        self.kernels: list[str] = []
+        self.used: list[str] = []
         self._layers: dict[str, int] = {}
 
     def select_w(self, ws: Value, index: int) -> Value:
@@ -69,8 +69,9 @@ class _Watcher(OnnxOps):
     def dense(self, x: Value, weight: Weight, bias: Weight | None = None) -> Value:
         if x.name in self._layers:
             self.styles.append((weight.name, self._layers[x.name]))
+        self.used.append(weight.name)
         return super().dense(x, weight, bias)
 
     def conv_transpose2d(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
-        self.kernels.append(kernel.name)
+        self.used.append(kernel.name)
         return super().conv_transpose2d(x, kernel, stride, padding)

@@ -30,6 +30,11 @@ class Value:
     shape: Shape
 
 
+def broadcast(a: Value, b: Value) -> Shape:
+    """Shape of a sum or product: sizes of 1 stretch."""
+    return tuple(None if None in pair else max(pair) for pair in zip(a.shape, b.shape, strict=True))  # type: ignore[type-var]
+
+
 class Names:
     """Unique names for the nodes of one graph."""
 

@@ -41,8 +41,12 @@ class NumpyOps(Ops[Array, Array]):
     def mean_square(self, x: Array) -> Array:
         return np.asarray(np.mean(x * x, axis=1, keepdims=True))
 
-    def as_map(self, x: Array) -> Array:
-        return x[:, :, None, None]
+    def as_map(self, x: Array, size: int) -> Array:
+        return np.broadcast_to(x[:, :, None, None], (*x.shape, size, size))
+
+    def as_picture(self, x: Array, channels: int) -> Array:
+        size = math.isqrt(x.shape[1] // channels)
+        return x.reshape(-1, channels, size, size)
 
     def feature(self, x: Array, index: int) -> Array:
         return x[:, index : index + 1]

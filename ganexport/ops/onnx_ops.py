@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper
 
 from ganexport.ops import polyphase
 from ganexport.ops.attention import onnx_linear_attention
-from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
+from ganexport.ops.graph import Names, Shape, Value, Weight, broadcast, const_window, summed_kernel
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["IR_VERSION", "OPSET", "OnnxOps", "fill"]
@@ -127,8 +128,14 @@ class OnnxOps(Ops[Value, Weight]):
     def mean_square(self, x: Value) -> Value:
         return self.node("ReduceMean", [self.multiply(x, x)], (x.shape[0], 1), axes=[1], keepdims=1)
 
-    def as_map(self, x: Value) -> Value:
-        return self._unsqueeze(x, 2, 3)
+    def as_map(self, x: Value, size: int) -> Value:
+        pixel = self._unsqueeze(x, 2, 3)  # [N, F, 1, 1]
+        ones = np.ones((1, 1, size, size), np.float32)
+        return pixel if size == 1 else self.multiply(pixel, Value(self.constant(f"ones_map_{size}", ones), ones.shape))
+
+    def as_picture(self, x: Value, channels: int) -> Value:
+        size = math.isqrt((x.shape[1] or 0) // channels)
+        return self._reshape(x, None, channels, size, size)
 
     def feature(self, x: Value, index: int) -> Value:
         at = self.constant(f"indices_{index}", np.asarray([index], np.int64))
@@ -148,10 +155,10 @@ class OnnxOps(Ops[Value, Weight]):
     # -- elementwise ---------------------------------------------------------------------------------------------
 
     def add(self, a: Value, b: Value) -> Value:
-        return self.node("Add", [a, b], _broadcast(a, b))
+        return self.node("Add", [a, b], broadcast(a, b))
 
     def multiply(self, a: Value, b: Value) -> Value:
-        return self.node("Mul", [a, b], _broadcast(a, b))
+        return self.node("Mul", [a, b], broadcast(a, b))
 
     def scale(self, x: Value, factor: float) -> Value:
         return self.node("Mul", [x, self._scalar(factor)], x.shape)
@@ -381,10 +388,6 @@ def _sizes(x: Value, more_rows: int, more_columns: int) -> tuple[int, int]:
     h, w = x.shape[2:]
     assert h is not None and w is not None
     return h + more_rows, w + more_columns
-
-
-def _broadcast(a: Value, b: Value) -> Shape:
-    return tuple(None if None in pair else max(pair) for pair in zip(a.shape, b.shape, strict=True))  # type: ignore[type-var]
 
 
 def _dims(shape: Shape) -> list[int | str]:

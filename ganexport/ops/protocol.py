@@ -64,8 +64,12 @@ class Ops(Protocol[T, W]):
         """x [N, F] -> [N, 1]: the mean of x² over the features."""
 
     @abstractmethod
-    def as_map(self, x: T) -> T:
-        """x [N, F] -> [N, F, 1, 1]."""
+    def as_map(self, x: T, size: int) -> T:
+        """x [N, F] -> [N, F, size, size]: each feature in all the pixels of a map of its own."""
+
+    @abstractmethod
+    def as_picture(self, x: T, channels: int) -> T:
+        """x [N, C·S·S] -> [N, C, S, S]: the features are pixels in the order channel, row, column."""
 
     @abstractmethod
     def feature(self, x: T, index: int) -> T:

@@ -5,6 +5,7 @@ The only module of `ops` that imports TensorFlow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,8 +34,12 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def mean_square(self, x: Tensor) -> Tensor:
         return tf.reduce_mean(tf.square(x), axis=1, keepdims=True)
 
-    def as_map(self, x: Tensor) -> Tensor:
-        return x[:, None, None, :]
+    def as_map(self, x: Tensor, size: int) -> Tensor:
+        return tf.tile(x[:, None, None, :], [1, size, size, 1])
+
+    def as_picture(self, x: Tensor, channels: int) -> Tensor:
+        size = math.isqrt(x.shape[1] // channels)
+        return tf.transpose(tf.reshape(x, [-1, channels, size, size]), [0, 2, 3, 1])
 
     def feature(self, x: Tensor, index: int) -> Tensor:
         return x[:, index : index + 1]

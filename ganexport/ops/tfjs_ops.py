@@ -6,6 +6,7 @@ sums, since TF.js runs a strided `conv2dTranspose` naively (ten times slower in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ganexport.errors import OptionError
 from ganexport.ops import polyphase
 from ganexport.ops.attention import tfjs_linear_attention
-from ganexport.ops.graph import Names, Shape, Value, Weight, const_window, summed_kernel
+from ganexport.ops.graph import Names, Shape, Value, Weight, broadcast, const_window, summed_kernel
 from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 from ganexport.ops.tfjs_attributes import Json, Window, shape_json, string_json
@@ -98,8 +99,15 @@ class TfjsOps(Ops[Value, Weight]):
     def mean_square(self, x: Value) -> Value:
         return self.node("Mean", [self.multiply(x, x), self._ints(1)], (x.shape[0], 1), keep_dims={"b": True})
 
-    def as_map(self, x: Value) -> Value:
-        return self._reshape(x, x.shape[0], 1, 1, x.shape[1])
+    def as_map(self, x: Value, size: int) -> Value:
+        pixel = self._reshape(x, x.shape[0], 1, 1, x.shape[1])
+        ones = np.ones((1, size, size, 1), np.float32)
+        return pixel if size == 1 else self.multiply(pixel, Value(self.constant(f"ones_map_{size}", ones), ones.shape))
+
+    def as_picture(self, x: Value, channels: int) -> Value:
+        size = math.isqrt((x.shape[1] or 0) // channels)
+        planes = self._reshape(x, None, channels, size, size)
+        return self.node("Transpose", [planes, self._ints(0, 2, 3, 1)], (None, size, size, channels))
 
     def feature(self, x: Value, index: int) -> Value:
         return self.node("Slice", [x, self._ints(0, index), self._ints(-1, 1)], (x.shape[0], 1))
@@ -121,10 +129,10 @@ class TfjsOps(Ops[Value, Weight]):
     # -- elementwise ---------------------------------------------------------------------------------------------
 
     def add(self, a: Value, b: Value) -> Value:
-        return self.node("AddV2", [a, b], _broadcast(a, b))
+        return self.node("AddV2", [a, b], broadcast(a, b))
 
     def multiply(self, a: Value, b: Value) -> Value:
-        return self.node("Mul", [a, b], _broadcast(a, b))
+        return self.node("Mul", [a, b], broadcast(a, b))
 
     def scale(self, x: Value, factor: float) -> Value:
         return self.node("Mul", [x, self._float(factor)], x.shape)
@@ -390,7 +398,3 @@ def _size(x: Value) -> tuple[int, int]:
     h, w = x.shape[1:3]
     assert h is not None and w is not None
     return h, w
-
-
-def _broadcast(a: Value, b: Value) -> Shape:
-    return tuple(None if None in pair else max(pair) for pair in zip(a.shape, b.shape, strict=True))  # type: ignore[type-var]

@@ -12,7 +12,7 @@ Networks" (2016), section 3 and figure 1.
 import numpy as np
 
 
-def generate(weights, z, c=None, *, layers):
+def generate(weights, z, c=None, *, layers, every=False):
     """Pictures [N, C, H, W].
 
     Args:
@@ -20,12 +20,18 @@ def generate(weights, z, c=None, *, layers):
         z: [N, z_dim] or [N, z_dim, 1, 1].
         c: [N, c_dim] one-hot labels, put after z; None where the net has none.
         layers: for each layer (stride, padding, activation); activation is "relu", "tanh" or "linear".
+        every: whether the labels also go into every later layer, as maps that are 1 all over, or 0.
     """
     x = np.asarray(z, np.float64).reshape(len(z), -1)  # [N, z_dim]
     if c is not None:
         x = np.concatenate([x, np.asarray(c, np.float64)], axis=1)  # [N, z_dim + c_dim]
     x = x[:, :, np.newaxis, np.newaxis]  # [N, z_dim + c_dim, 1, 1]
     for i, (stride, padding, activation) in enumerate(layers):
+        if every and i > 0:
+            maps = np.zeros((len(x), len(c[0]), *x.shape[2:]))
+            for n, label in enumerate(np.argmax(c, axis=1)):
+                maps[n, label] = 1.0
+            x = np.concatenate([x, maps], axis=1)  # [N, I + c_dim, H, W]
         x = conv_transpose(x, weights[f"layers.{i}.weight"], stride, padding)
         x = x + np.asarray(weights[f"layers.{i}.bias"], np.float64)[np.newaxis, :, np.newaxis, np.newaxis]
         x = activate(x, activation)

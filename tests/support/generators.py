@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from oracles import dcgan as dcgan_oracle
+from oracles import mlp as mlp_oracle
 from oracles import stylegan2 as stylegan2_oracle
 from support.random_weights import random_weights
 
-from ganexport.architectures import dcgan, stylegan2, weight_shapes
+from ganexport.architectures import dcgan, mlp, stylegan2, weight_shapes
 from ganexport.generator import Generator
 from ganexport.spec import GeneratorSpec, Provenance
 from ganexport.weights import hash_tensors
@@ -89,6 +90,12 @@ def dcgan_spec(c_dim: int = 0, **changes: Any) -> dcgan.Spec:
     return dcgan.Spec(**(fields | changes))
 
 
+def mlp_spec(c_dim: int = 0, **changes: Any) -> mlp.Spec:
+    """A 9² RGB net with two hidden layers of different width."""
+    fields = {"resolution": 9, "image_channels": 3, "z_dim": 10, "c_dim": c_dim, "hidden": (24, 16), "slope": 0.2}
+    return mlp.Spec(**(fields | changes))
+
+
 def oracle_outputs(generator: Generator, feeds: Mapping[str, np.ndarray]) -> Arrays:
     """What the independent oracle makes of a case: `ws`, `rgb_b{res}`, `image` [N, C, H, W], float64.
 
@@ -100,7 +107,12 @@ def oracle_outputs(generator: Generator, feeds: Mapping[str, np.ndarray]) -> Arr
     if isinstance(spec, dcgan.Spec):
         weights = {oracle_name(n): _swap(a) for n, a in generator.weights.items()}
         layers = [(layer.stride, layer.padding, layer.activation) for layer in spec.layers]
-        return {"image": dcgan_oracle.generate(weights, feeds["z"], feeds.get("c"), layers=layers)}
+        every = spec.label_layers == "every"
+        return {"image": dcgan_oracle.generate(weights, feeds["z"], feeds.get("c"), layers=layers, every=every)}
+    if isinstance(spec, mlp.Spec):
+        weights = {oracle_name(n): a for n, a in generator.weights.items()}
+        settings = {"channels": spec.image_channels, "slope": spec.slope, "every": spec.label_layers == "every"}
+        return {"image": mlp_oracle.generate(weights, feeds["z"], feeds.get("c"), **settings)}
     assert isinstance(spec, stylegan2.Spec)
     w_avg = generator.weights["mapping.w_avg"].astype(np.float64)
     psi = feeds["truncation_psi"].astype(np.float64)[:, :, None]  # [N, num_ws, 1]
@@ -137,8 +149,8 @@ def oracle_pixels(image: np.ndarray) -> np.ndarray:
 
 
 def oracle_name(name: str) -> str:
-    """`synthesis.layer0.weight` as the oracle calls it: `layers.0.weight`."""
-    return name.replace("synthesis.layer", "layers.")
+    """`synthesis.layer0.weight` and `synthesis.fc0.weight` as oracles call them: `layers.0.weight`, `fc.0.weight`."""
+    return name.replace("synthesis.layer", "layers.").replace("synthesis.fc", "fc.")
 
 
 def _swap(array: np.ndarray) -> np.ndarray:

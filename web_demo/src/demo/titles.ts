@@ -9,6 +9,7 @@ const RUNTIMES: Readonly<Record<string, string>> = {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   dcgan: 'DCGAN',
+  mlp: 'Dense GAN',
   progressive: 'Progressive GAN',
   lucidrains: 'StyleGAN2 (lucidrains)',
   stylegan: 'StyleGAN',
