@@ -28,6 +28,9 @@ class Config:
         channels: Feature maps of each block from 4×4 up, in the generator.
         d_channels: The same in the discriminator.
         mirror: Whether a picture and its mirror image count as equally real.
+        start_resolution: Size of the first pictures of a run that grows; 0 where all blocks learn from the start.
+        fade_kimg: Over how many pictures each further block is faded in.
+        stable_kimg: For how many pictures the first block learns alone, and each other before the next comes.
         kimg: Length of the run, in thousands of real pictures shown.
         batch: Pictures in a step, over all devices.
         group: Pictures that minibatch stddev compares; they share a label.
@@ -61,6 +64,9 @@ class Config:
     channels: tuple[int, ...] = (64, 64, 48, 32)
     d_channels: tuple[int, ...] = (64, 64, 48, 32)
     mirror: bool = False
+    start_resolution: int = 0
+    fade_kimg: float = 20.0
+    stable_kimg: float = 20.0
     kimg: float = 240.0
     batch: int = 16
     group: int = 4
@@ -96,6 +102,19 @@ class Config:
             raise OptionError(f"--batch {self.batch} must be a multiple of --group {self.group}")
         if len(self.channels) != len(self.d_channels):
             raise OptionError(f"--channels {self.channels} and --d-channels {self.d_channels} differ in length")
+        self._check_growth()
+
+    def _check_growth(self) -> None:
+        sizes = [4 << i for i in range(11) if 4 << i <= self.resolution]
+        if self.start_resolution not in (0, *sizes):
+            raise OptionError(
+                f"--start-resolution must be 0 or one of {', '.join(map(str, sizes))}, found {self.start_resolution}"
+            )
+        if self.fade_kimg < 0 or self.stable_kimg <= 0:
+            raise OptionError(
+                f"--fade-kimg must be at least 0 and --stable-kimg above 0, "
+                f"found {self.fade_kimg:g} and {self.stable_kimg:g}"
+            )
 
     @property
     def steps(self) -> int:
