@@ -21,6 +21,7 @@ from ganexport.weights import check_cover, file_sha256, read_tensors
 __all__ = ["Bundle", "check_files", "open_bundle"]
 
 Label = int | str
+Labels = Label | Sequence[Label] | NDArray[np.float32]
 Noise = Literal["const", "none", "random"] | Mapping[str, ArrayLike]
 
 
@@ -39,7 +40,7 @@ class Bundle:
     def generate(
         self,
         seeds: Sequence[int],
-        label: Label | Sequence[Label] | None = None,
+        label: Labels | None = None,
         psi: float | None = None,
         *,
         cutoff: int | None = None,
@@ -50,7 +51,8 @@ class Bundle:
 
         Args:
             seeds: Whole numbers from 0 to 2³² − 1; the same seed is the same picture everywhere.
-            label: Class by index or name, one for all or one for each seed; needed when there are classes.
+            label: Class by index or name, one for all or one for each seed, or c itself [N, c_dim], such as on the way
+                from one class to another; needed when there are classes.
             psi: Truncation; the bundle's default without one. Only families with a w space have it.
             cutoff: Truncate only the first layers.
             noise: `const` for the stored noise, `random` for noise drawn from each seed, `none`, or the noise itself by
@@ -74,7 +76,7 @@ class Bundle:
     def latents(
         self,
         seeds: Sequence[int],
-        label: Label | Sequence[Label] | None = None,
+        label: Labels | None = None,
         psi: float | None = None,
         *,
         cutoff: int | None = None,
@@ -83,7 +85,7 @@ class Bundle:
         """The latents that seeds stand for, to draw as they are or after a turn in `ganexport.latents`.
 
         Args:
-            seeds: As for `generate`.
+            seeds: As for `generate`; not looked at where `z` is given.
             label: As for `generate`.
             psi: As for `generate`.
             cutoff: As for `generate`.
@@ -97,15 +99,15 @@ class Bundle:
             BundleError: The bundle has no ONNX target, or its graphs are broken.
             RuntimeUnavailableError: onnxruntime is not installed.
         """
-        values = self._inputs(list(seeds), label, psi, cutoff)
-        if z is not None:
-            values["z"] = _rows("z", z, values["z"].shape)
+        spec = self.manifest.spec
+        given = z_from_seeds(list(seeds), spec.z_dim, spec.z_distribution) if z is None else z
+        values = self._inputs(_rows("z", given, (len(given), spec.z_dim)), label, psi, cutoff)
         return np.asarray(values["z"] if self._mapping is None else self._mapping.run(values)["ws"])
 
     def draw(
         self,
         latents: NDArray[np.float32],
-        label: Label | Sequence[Label] | None = None,
+        label: Labels | None = None,
         noise: Noise | None = None,
         seeds: Sequence[int] | None = None,
         *,
@@ -131,9 +133,9 @@ class Bundle:
         spec, count = self.manifest.spec, len(latents)
         name, shape = ("ws", (spec.num_ws, spec.w_dim)) if spec.has_w_space else ("z", (spec.z_dim,))
         values = {name: _rows(name, latents, (count, *shape))}
-        if not spec.has_w_space and (labels := self.labels_of(label, count)) is not None:
-            values["c"] = one_hot(labels, spec.c_dim)
-        elif spec.has_w_space and label is not None:
+        if not spec.has_w_space:
+            values |= self._classes(label, count)
+        elif label is not None:
             raise OptionError(f"ws have their class in them, so class {label!r} has no meaning here")
         values |= self._noise(count, seeds, noise) | self._further_inputs(count, inputs or {})
         for session in self._synthesis:
@@ -173,7 +175,7 @@ class Bundle:
             raise OptionError(f"no direction {unknown[0]!r}; this bundle has: {', '.join(layers) or 'none'}")
         return [Move(self.directions[name], amount, layers[name]) for name, amount in amounts.items()]
 
-    def labels_of(self, label: Label | Sequence[Label] | None, count: int) -> list[int] | None:
+    def labels_of(self, label: Labels | None, count: int) -> list[int] | None:
         """Class index of each of `count` pictures; None for a generator without classes."""
         spec, names = self.manifest.spec, self.manifest.labels
         if spec.c_dim == 0 and label is None:
@@ -189,13 +191,19 @@ class Bundle:
             raise OptionError(f"{len(each)} labels for {count} seeds")
         return [label_index(one, spec.c_dim, names) for one in each]
 
+    def _classes(self, label: Labels | None, count: int) -> dict[str, NDArray[np.float32]]:
+        """The input c [count, c_dim]; nothing for a generator without classes."""
+        c_dim = self.manifest.spec.c_dim
+        if isinstance(label, np.ndarray) and label.ndim == 2 and c_dim:
+            return {"c": _rows("c", label, (count, c_dim))}
+        labels = self.labels_of(label, count)
+        return {} if labels is None else {"c": one_hot(labels, c_dim)}
+
     def _inputs(
-        self, seeds: list[int], label: Label | Sequence[Label] | None, psi: float | None, cutoff: int | None
+        self, z: NDArray[np.float32], label: Labels | None, psi: float | None, cutoff: int | None
     ) -> dict[str, NDArray[np.float32]]:
-        spec, count = self.manifest.spec, len(seeds)
-        values = {"z": z_from_seeds(seeds, spec.z_dim, spec.z_distribution)}
-        if (labels := self.labels_of(label, count)) is not None:
-            values["c"] = one_hot(labels, spec.c_dim)
+        spec, count = self.manifest.spec, len(z)
+        values = {"z": z, **self._classes(label, count)}
         if spec.has_w_space:
             usual = self.manifest.defaults.truncation_psi
             psis = psi_by_layer(usual if psi is None else psi, spec.num_ws, cutoff)

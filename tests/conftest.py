@@ -60,6 +60,13 @@ def dcgan_bundle(tiny_dcgan: Generator, bundle_of: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def conditional_dcgan_bundle(bundle_of: Callable[..., Path]) -> Path:
+    """A DCGAN like `tiny_dcgan` with two classes, whose c goes into the synthesis; ONNX alone."""
+    generator = make_generator(dcgan_spec(c_dim=2), labels=LABELS[:2])
+    return bundle_of(generator, "conditional-dcgan", ConvertOptions(targets=("onnx",)))
+
+
+@pytest.fixture(scope="session")
 def staged_generator() -> Generator:
     """StyleGAN2, 128² RGB, which becomes two stages."""
     return make_generator(stylegan2_spec(resolution=128, channels=(8, 8, 8, 7, 6, 4)), labels=LABELS)

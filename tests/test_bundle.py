@@ -214,10 +214,25 @@ def test_latents_are_drawn_as_they_come(tiny: Bundle) -> None:
     mixed = mix_styles(ws[:1], ws[1:], (0, 6))
     assert_same(tiny.draw(mixed), tiny.draw(ws[1:]))
     assert tiny.draw(ws[:0]).shape == (0, 16, 16, 3)
-    mapped = tiny.latents([0, 0], [0, 2], 0.5, cutoff=2, z=z_from_seeds([3, 4], 8))
+    mapped = tiny.latents((), [0, 2], 0.5, cutoff=2, z=z_from_seeds([3, 4], 8))
     np.testing.assert_array_equal(mapped, ws)
-    with pytest.raises(OptionError, match=r"latents must be z \[2, 8\], found \[1, 8\]"):
-        tiny.latents([3, 4], 0, z=z_from_seeds([3], 8))
+    with pytest.raises(OptionError, match=r"latents must be z \[1, 8\], found \[1, 7\]"):
+        tiny.latents((), 0, z=z_from_seeds([3], 7))
+
+
+def test_c_itself_may_stand_for_the_labels(tiny: Bundle, conditional_dcgan_bundle: Path) -> None:
+    dcgan = open_bundle(conditional_dcgan_bundle)
+    c = np.asarray([[1, 0, 0], [0.5, 0.25, 0.25]], np.float32)
+    z = z_from_seeds([3, 4], 8)
+    np.testing.assert_array_equal(tiny.latents((), c[:1], z=z[:1]), tiny.latents([3], 0))
+    assert abs(tiny.latents((), c[1:], z=z[1:]) - tiny.latents([4], 0)).max() > 1e-3
+    found, ends = dcgan.generate([3], c[1:, :2]), dcgan.generate([3, 3], [0, 1])
+    assert abs(found.astype(int) - ends.astype(int)).max(axis=(1, 2, 3)).min() > 1
+    for bundle, wrong in ((tiny, c[:1]), (dcgan, c)):
+        with pytest.raises(OptionError, match=r"latents must be c \[2, \d\], found"):
+            bundle.generate([3, 4], wrong)
+    with pytest.raises(OptionError, match=r"latents c hold values that are not finite"):
+        tiny.generate([3, 4], c * np.nan)
 
 
 def test_latents_that_cannot_be_drawn(tiny: Bundle, dcgan_bundle: Path) -> None:

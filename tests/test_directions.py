@@ -15,11 +15,12 @@ from support.stylegan3 import stylegan3_spec
 from ganexport.architectures import ARCHITECTURES, lucidrains, progressive, stylegan
 from ganexport.bundle import Bundle, open_bundle
 from ganexport.directions.attributes import read_attributes
-from ganexport.directions.find import DirectionOptions, Found, find_directions, layer_range
+from ganexport.directions.find import DirectionOptions, Found, find_directions
 from ganexport.directions.previews import save_preview
 from ganexport.directions.sefa import latent_weights, reaction
 from ganexport.directions.vectors import principal_axes
 from ganexport.errors import BundleError, OptionError
+from ganexport.latents import layer_range
 from ganexport.spec import GeneratorSpec
 
 QUICK: dict[str, Any] = {"samples": 400, "previews": False}

@@ -48,6 +48,7 @@ MAY_IMPORT = {
         "runtimes",
         "spec",
     ),
+    "latent_files": ("weights",),
     "bundle": ("latents", "manifest", "pictures", "runtimes", "weights"),
     "markdown": (),
     "model_card": ("generator", "graph_model", "manifest", "markdown"),

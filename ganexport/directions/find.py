@@ -20,10 +20,11 @@ from ganexport.directions.sefa import reaction
 from ganexport.directions.vectors import Spread, covariance_with, principal_axes, spread_of, spread_of_z
 from ganexport.errors import BundleError, OptionError
 from ganexport.generator import load_of_bundle
+from ganexport.latents import layer_range
 from ganexport.manifest import CHECKPOINT_NAME, Direction
 from ganexport.progress import SILENT, Progress
 
-__all__ = ["METHODS", "DirectionOptions", "Found", "find_directions", "layer_range"]
+__all__ = ["METHODS", "DirectionOptions", "Found", "find_directions"]
 
 REACH = 3.0
 """Amounts go this far at least: 99.7% of what is normally distributed lies within."""
@@ -228,24 +229,3 @@ METHODS: dict[str, Callable[[_Finder], list[Found]]] = {
     "pca": _Finder.pca,
     "classes": _Finder.classes,
 }
-
-
-def layer_range(text: str, num_ws: int) -> tuple[int, int]:
-    """First layer and one past the last from `all`, a third of them by name, or `a-b` with both included.
-
-    Raises:
-        OptionError: There are no such layers.
-    """
-    thirds = [round(num_ws * part / 3) for part in range(4)]
-    named = {"all": (0, num_ws)}
-    named |= {name: (thirds[i], thirds[i + 1]) for i, name in enumerate(("coarse", "middle", "fine"))}
-    first, dash, last = text.partition("-")
-    if text in named:
-        start, end = named[text]
-    elif dash and first.isdecimal() and last.isdecimal():
-        start, end = int(first), int(last) + 1
-    else:
-        start, end = 0, 0
-    if not 0 <= start < end <= num_ws:
-        raise OptionError(f"--layers is all, coarse, middle, fine, or first-last within 0-{num_ws - 1}; found {text!r}")
-    return start, end

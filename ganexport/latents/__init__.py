@@ -1,5 +1,6 @@
 """Latents: from seeds to a generator's inputs, and the toolbox that blends and edits them."""
 
+from ganexport.latents.layers import layer_range
 from ganexport.latents.seeds import label_index, noise_from_seeds, one_hot, psi_by_layer, z_from_seed, z_from_seeds
 from ganexport.latents.toolbox import (
     Move,
@@ -18,6 +19,7 @@ __all__ = [
     "arithmetic",
     "class_sweep",
     "label_index",
+    "layer_range",
     "lerp",
     "mix_styles",
     "move_along",
