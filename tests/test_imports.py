@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "generator": ("architectures", "graph_model", "importers", "spec", "weights"),
     "source": ("generator", "graph_model", "importers"),
     "precision": ("architectures", "generator", "manifest", "ops", "spec", "weights"),
-    "exporters": ("architectures", "generator", "graph_model", "manifest", "ops", "spec", "weights"),
+    "encoders": ("ops.protocol", "spec", "weights"),
+    "exporters": ("architectures", "encoders", "generator", "graph_model", "manifest", "ops", "spec", "weights"),
     "runtimes": ("manifest",),
     "parity": (
         "architectures",

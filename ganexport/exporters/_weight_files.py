@@ -35,8 +35,8 @@ class WeightFiles:
         used: Names of the files that the graph of the moment needs, in order.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, stem: str = "weights") -> None:
+        self._folder, self._stem = folder, stem
         self._places: dict[bytes, _Place] = {}
         self._count, self._end = 0, SHARD_BYTES
         self.used: list[str] = []
@@ -67,7 +67,7 @@ class WeightFiles:
         offset = -(-self._end // PAGE) * PAGE
         if offset + len(data) > SHARD_BYTES:
             self._count, offset = self._count + 1, 0
-        name = f"weights{self._count}.bin"
+        name = f"{self._stem}{self._count}.bin"
         with (self._folder / name).open("ab") as file:
             file.truncate(offset)  # with zeros up to the page
             file.write(data)

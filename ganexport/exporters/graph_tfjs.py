@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.errors import OptionError
-from ganexport.exporters.graphs import ExportOptions, latent_inputs
+from ganexport.exporters.graphs import ExportOptions, latent_inputs, metadata
 from ganexport.exporters.tfjs import write_graph
 from ganexport.graph_model import TFJS_OPERATIONS, FrozenGraph, GraphModel
 from ganexport.manifest import Graphs
@@ -36,7 +36,7 @@ def export(source: GraphModel, folder: Path, options: ExportOptions) -> Graphs:
     ops.inputs.extend(Value(name, shape) for name, shape in latent_inputs(spec).items())
     shape: Shape = (None, spec.resolution, spec.resolution, spec.image_channels)
     outputs = {"image": Value(str(graph.nodes[-1]["name"]), shape)}
-    synthesis = write_graph(source, folder, options, "synthesis", ops, outputs, resolution=spec.resolution)
+    synthesis = write_graph(folder, "synthesis", ops, outputs, spec.resolution, metadata(source, options))
     return Graphs(mapping=None, synthesis=(synthesis,))
 
 

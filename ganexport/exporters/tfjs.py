@@ -12,7 +12,6 @@ import numpy as np
 from ganexport.architectures import mapping, synthesis
 from ganexport.exporters.graphs import ExportOptions, Stage, mapping_inputs, metadata, stages, tensor
 from ganexport.generator import Generator
-from ganexport.graph_model import GraphModel
 from ganexport.manifest import Graph, Graphs
 from ganexport.ops.graph import Shape, Value, named_weights
 from ganexport.ops.tfjs_ops import TfjsOps
@@ -37,7 +36,7 @@ def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Grap
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
     weights = named_weights(generator.weights)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
-    return write_graph(generator, folder, options, "mapping", ops, outputs, resolution=None)
+    return write_graph(folder, "mapping", ops, outputs, None, metadata(generator, options))
 
 
 def _stage(generator: Generator, folder: Path, options: ExportOptions, stage: Stage) -> Graph:
@@ -45,19 +44,18 @@ def _stage(generator: Generator, folder: Path, options: ExportOptions, stage: St
     maps: dict[str, Shape] = {name: (None, h, w, c) for name, (c, h, w) in stage.carried.items()}
     inputs = {name: ops.input(name, shape) for name, shape in {**stage.inputs, **maps}.items()}
     outputs = synthesis(ops, named_weights(generator.weights), spec, inputs, stage.until)
-    return write_graph(generator, folder, options, stage.name, ops, outputs, stage.resolution)
+    return write_graph(folder, stage.name, ops, outputs, stage.resolution, metadata(generator, options))
 
 
 def write_graph(
-    generator: Generator | GraphModel,
     folder: Path,
-    options: ExportOptions,
     name: str,
     ops: TfjsOps,
     outputs: Mapping[str, Value],
     resolution: int | None,
+    metadata: Mapping[str, str],
 ) -> Graph:
-    """Write one graph model with its shards; returns its manifest entry."""
+    """Write one graph model with its shards, and what it says of itself; returns its manifest entry."""
     named = {out: ops.output(out, value) for out, value in outputs.items()}
     place = folder / FOLDER / name
     place.mkdir(parents=True)
@@ -70,7 +68,7 @@ def write_graph(
             "inputs": {value.name: _signature(value) for value in ops.inputs},
             "outputs": {out: _signature(value) for out, value in named.items()},
         },
-        "userDefinedMetadata": metadata(generator, options),
+        "userDefinedMetadata": dict(metadata),
         "modelTopology": {"node": ops.nodes, "library": {}, "versions": {"producer": 1882}},
         "weightsManifest": manifest,
     }

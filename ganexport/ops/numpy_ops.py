@@ -48,6 +48,12 @@ class NumpyOps(Ops[Array, Array]):
         size = math.isqrt(x.shape[1] // channels)
         return x.reshape(-1, channels, size, size)
 
+    def as_vector(self, x: Array) -> Array:
+        return x[:, :, 0, 0]
+
+    def as_ws(self, x: Array, num_ws: int) -> Array:
+        return x.reshape(len(x), num_ws, -1)
+
     def feature(self, x: Array, index: int) -> Array:
         return x[:, index : index + 1]
 
@@ -121,9 +127,10 @@ class NumpyOps(Ops[Array, Array]):
     def const_window(self, noise_const: Array, size: int) -> Array:
         return noise_const[:size, :size].T
 
-    def conv2d(self, x: Array, kernel: Array, padding: int) -> Array:
+    def conv2d(self, x: Array, kernel: Array, padding: int, stride: int = 1) -> Array:
         kh, kw = kernel.shape[2:]
         windows = sliding_window_view(_pad(x, (padding, padding)), (kh, kw), axis=(2, 3))  # [N, I, rows, cols, kh, kw]
+        windows = windows[:, :, ::stride, ::stride]
         n, _, rows, columns = windows.shape[:4]
         y = np.empty((n, kernel.shape[0], rows, columns))
         for tile in _tiles(rows, windows[:, :, 0].size):

@@ -137,6 +137,12 @@ class OnnxOps(Ops[Value, Weight]):
         size = math.isqrt((x.shape[1] or 0) // channels)
         return self._reshape(x, None, channels, size, size)
 
+    def as_vector(self, x: Value) -> Value:
+        return self.node("Squeeze", [x, self._axes(2, 3)], x.shape[:2])
+
+    def as_ws(self, x: Value, num_ws: int) -> Value:
+        return self._reshape(x, None, num_ws, (x.shape[1] or 0) // num_ws)
+
     def feature(self, x: Value, index: int) -> Value:
         at = self.constant(f"indices_{index}", np.asarray([index], np.int64))
         return self.node("Gather", [x, at], (x.shape[0], 1), axis=1)
@@ -242,11 +248,12 @@ class OnnxOps(Ops[Value, Weight]):
     def const_window(self, noise_const: Weight, size: int) -> Weight:
         return const_window(noise_const, size)
 
-    def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
+    def conv2d(self, x: Value, kernel: Weight, padding: int, stride: int = 1) -> Value:
         out, _, kh, kw = kernel.array.shape
-        shape = (x.shape[0], out, *_sizes(x, 2 * padding - kh + 1, 2 * padding - kw + 1))
+        h, w = (size // stride + 1 for size in _sizes(x, 2 * padding - kh, 2 * padding - kw))
         weight = self.constant(kernel.name, kernel.array)
-        return self.node("Conv", [x, weight], shape, kernel_shape=[kh, kw], pads=[padding] * 4)
+        window = {"kernel_shape": [kh, kw], "strides": [stride] * 2, "pads": [padding] * 4}
+        return self.node("Conv", [x, weight], (x.shape[0], out, h, w), **window)
 
     def depthwise_conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         group, _, kh, kw = kernel.array.shape

@@ -72,6 +72,14 @@ class Ops(Protocol[T, W]):
         """x [N, C·S·S] -> [N, C, S, S]: the features are pixels in the order channel, row, column."""
 
     @abstractmethod
+    def as_vector(self, x: T) -> T:
+        """x [N, F, 1, 1] -> [N, F]."""
+
+    @abstractmethod
+    def as_ws(self, x: T, num_ws: int) -> T:
+        """x [N, num_ws · F] -> ws [N, num_ws, F]."""
+
+    @abstractmethod
     def feature(self, x: T, index: int) -> T:
         """x [N, F] -> [N, 1]: its feature `index`."""
 
@@ -172,8 +180,8 @@ class Ops(Protocol[T, W]):
         """noise_const [S, S] -> [size, size]: its first rows and columns, swapped; for `add_noise`."""
 
     @abstractmethod
-    def conv2d(self, x: T, kernel: W, padding: int) -> T:
-        """Correlation with kernel [O, I, kh, kw], stride 1, `padding` zeros on each side."""
+    def conv2d(self, x: T, kernel: W, padding: int, stride: int = 1) -> T:
+        """Correlation with kernel [O, I, kh, kw] at every `stride`-th place, `padding` zeros on each side."""
 
     @abstractmethod
     def depthwise_conv2d(self, x: T, kernel: W, padding: int) -> T:
@@ -288,6 +296,16 @@ class Ops(Protocol[T, W]):
         after = half + (taps - 2) // 2 - (kernel_size - 2)
         y = self.conv_transpose2d(x, kernel, stride=2, padding=0)  # [N, O, 2H + k − 2, …]
         return self.filter2d(y, fir * 4.0, (before, after))  # [N, O, 2H, 2W]
+
+    def downsample_conv2d(self, x: T, kernel: W, fir: Fir, kernel_size: int) -> T:
+        """Half the size: `fir`, then a correlation with stride 2.
+
+        The order is the published one (StyleGAN2, `conv2d_resample`): padding k // 2 of the convolution and the
+        filter's own, (n − 1) // 2 and (n − 2) // 2 for n taps, are joined and spent on the filter.
+        """
+        taps, half = fir.shape[0], kernel_size // 2
+        y = self.filter2d(x, fir, (half + (taps - 1) // 2, half + (taps - 2) // 2))  # [N, I, H + k − 2, …]
+        return self.conv2d(y, kernel, 0, stride=2)  # [N, O, H / 2, W / 2]
 
     def nearest_conv2d(self, x: T, kernel: W, kernel_size: int) -> T:
         """Twice the size by nearest neighbours, then a correlation that keeps the size.

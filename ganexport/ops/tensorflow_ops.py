@@ -41,6 +41,12 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
         size = math.isqrt(x.shape[1] // channels)
         return tf.transpose(tf.reshape(x, [-1, channels, size, size]), [0, 2, 3, 1])
 
+    def as_vector(self, x: Tensor) -> Tensor:
+        return x[:, 0, 0, :]
+
+    def as_ws(self, x: Tensor, num_ws: int) -> Tensor:
+        return tf.reshape(x, [-1, num_ws, x.shape[1] // num_ws])
+
     def feature(self, x: Tensor, index: int) -> Tensor:
         return x[:, index : index + 1]
 
@@ -115,11 +121,11 @@ class TensorFlowOps(Ops[Tensor, Tensor]):
     def const_window(self, noise_const: Tensor, size: int) -> Tensor:
         return tf.transpose(noise_const[:size, :size])
 
-    def conv2d(self, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
+    def conv2d(self, x: Tensor, kernel: Tensor, padding: int, stride: int = 1) -> Tensor:
         kernel = tf.transpose(_like(kernel, x), [2, 3, 1, 0])  # [kh, kw, I, O]
-        if kernel.shape[0] == 2 * padding + 1:
+        if kernel.shape[0] == 2 * padding + 1 and stride == 1:
             return tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
-        return tf.nn.conv2d(x, kernel, 1, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+        return tf.nn.conv2d(x, kernel, stride, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
 
     def depthwise_conv2d(self, x: Tensor, kernel: Tensor, padding: int) -> Tensor:
         kernel = tf.transpose(_like(kernel, x), [2, 3, 0, 1])  # [kh, kw, C, 1]

@@ -30,9 +30,9 @@ class Window:
     strides: tuple[int, int] = (1, 1)
 
     @staticmethod
-    def same(kernel_shape: tuple[int, ...], padding: int) -> Window:
-        """With stride 1 and as much padding on all sides; the kernel is [O, I, kh, kw]."""
-        return Window(kernel_shape[2:], (padding, padding), (padding, padding))
+    def same(kernel_shape: tuple[int, ...], padding: int, stride: int = 1) -> Window:
+        """With as much padding on all sides; the kernel is [O, I, kh, kw]."""
+        return Window(kernel_shape[2:], (padding, padding), (padding, padding), (stride, stride))
 
     def size_after(self, h: int, w: int) -> tuple[int, int]:
         """Rows and columns of the result."""

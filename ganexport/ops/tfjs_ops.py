@@ -109,6 +109,12 @@ class TfjsOps(Ops[Value, Weight]):
         planes = self._reshape(x, None, channels, size, size)
         return self.node("Transpose", [planes, self._ints(0, 2, 3, 1)], (None, size, size, channels))
 
+    def as_vector(self, x: Value) -> Value:
+        return self._reshape(x, x.shape[0], x.shape[3])
+
+    def as_ws(self, x: Value, num_ws: int) -> Value:
+        return self._reshape(x, None, num_ws, (x.shape[1] or 0) // num_ws)
+
     def feature(self, x: Value, index: int) -> Value:
         return self.node("Slice", [x, self._ints(0, index), self._ints(-1, 1)], (x.shape[0], 1))
 
@@ -216,9 +222,9 @@ class TfjsOps(Ops[Value, Weight]):
     def const_window(self, noise_const: Weight, size: int) -> Weight:
         return const_window(noise_const, size)
 
-    def conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
+    def conv2d(self, x: Value, kernel: Weight, padding: int, stride: int = 1) -> Value:
         weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
-        return self._conv("Conv2D", x, weight, Window.same(kernel.array.shape, padding))
+        return self._conv("Conv2D", x, weight, Window.same(kernel.array.shape, padding, stride))
 
     def depthwise_conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 0, 1))  # [kh, kw, C, 1]

