@@ -14,7 +14,7 @@ from ganexport.errors import OptionError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["grid", "grid_shape", "save_png", "save_webp", "smaller", "to_uint8"]
+__all__ = ["enlarge", "grid", "grid_shape", "save_png", "save_webp", "smaller", "to_image", "to_uint8"]
 
 Pixels = NDArray[np.uint8]
 
@@ -66,12 +66,12 @@ def save_png(picture: Pixels, path: Path, text: dict[str, str], *, force: bool =
     for key, value in text.items():
         info.add_text(key, value)
     with atomic_path(path, force=force) as temporary:
-        _image(picture).save(temporary, format="png", pnginfo=info)
+        to_image(picture).save(temporary, format="png", pnginfo=info)
 
 
 def save_webp(picture: Pixels, path: Path, *, lossless: bool = True) -> None:
     """Write one picture [H, W, C] as WebP."""
-    _image(picture).save(path, format="webp", lossless=lossless)
+    to_image(picture).save(path, format="webp", lossless=lossless)
 
 
 def smaller(pictures: Pixels, size: int) -> Pixels:
@@ -80,11 +80,17 @@ def smaller(pictures: Pixels, size: int) -> Pixels:
 
     if pictures.shape[1] <= size:
         return pictures
-    resized = [np.asarray(_image(one).resize((size, size), Image.Resampling.BOX)) for one in pictures]
+    resized = [np.asarray(to_image(one).resize((size, size), Image.Resampling.BOX)) for one in pictures]
     return np.stack(resized).reshape(len(pictures), size, size, -1)
 
 
-def _image(picture: Pixels) -> Image:
+def enlarge(picture: Pixels, factor: int) -> Pixels:
+    """Each pixel of a picture [H, W, C] as a square, so that its colour stays what it was: [H·factor, W·factor, C]."""
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else picture
+
+
+def to_image(picture: Pixels) -> Image:
+    """A picture [H, W, C] as Pillow has it."""
     from PIL import Image  # late: drawing needs no files
 
     return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
