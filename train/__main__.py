@@ -85,10 +85,12 @@ def _parser() -> argparse.ArgumentParser:
 def _reader(default: Any) -> Any:
     if isinstance(default, tuple):
 
-        def numbers(text: str) -> tuple[int, ...]:
-            return tuple(int(part) for part in text.split(","))
+        kind: type = int if default else str
 
-        return numbers
+        def values(text: str) -> tuple[Any, ...]:
+            return tuple(kind(part) for part in text.split(","))
+
+        return values
     return type(default)
 
 

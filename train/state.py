@@ -35,10 +35,12 @@ class State:
         self.d_trainable = list(self.d.values())
         self.g_optimizer = _adam(config, config.g_lr, self.g_trainable)
         self.d_optimizer = _adam(config, config.d_lr, self.d_trainable)
+        self.augment_p = _variable(np.float32(config.augment_p), trainable=False)
+        self.overfitting = _variable(np.float32(0.0), trainable=False)
         self.step = 0
 
     def _named(self) -> dict[str, Tensor]:
-        named: dict[str, Tensor] = {}
+        named: dict[str, Tensor] = {"augment.p": self.augment_p, "augment.overfitting": self.overfitting}
         for prefix, variables in (("g", self.g), ("g_ema", self.g_ema), ("d", self.d)):
             named |= {f"{prefix}.{name}": v for name, v in variables.items()}
         for prefix, optimizer in (("g_adam", self.g_optimizer), ("d_adam", self.d_optimizer)):

@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from ganexport.architectures import stylegan2
 from ganexport.ops.tensorflow_ops import TensorFlowOps
+from train.augment import adjusted_probability, augment
 from train.config import Config
 from train.discriminators import discriminate
 from train.equalized import fold
-from train.losses.adversarial import ADVERSARIAL
-from train.losses.labels import mismatch_loss
-from train.losses.regularisers import r1_penalty
+from train.losses import discriminator_loss, generator_loss, mismatch_loss, r1_penalty
 from train.state import State
 
 __all__ = ["Step", "TrainingOps", "make_step"]
@@ -23,9 +22,6 @@ __all__ = ["Step", "TrainingOps", "make_step"]
 Tensor = Any
 Step = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
 """(images [N, H, W, C] in −1…1, one-hot labels [N, c_dim], step index) -> losses by name."""
-
-
-LOSS = ADVERSARIAL["non-saturating"]
 
 
 class TrainingOps(TensorFlowOps):
@@ -50,6 +46,12 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
     def critic(weights: dict[str, Tensor], images: Tensor, labels: Tensor | None) -> Tensor:
         return discriminate(weights, tf.cast(images, compute), labels, config.group)
 
+    def seen(images: Tensor, seed: Tensor, stream: int) -> Tensor:
+        """What the discriminator sees of pictures."""
+        if not config.augment:
+            return images
+        return augment(images, config.augment, state.augment_p, _key(seed, stream))
+
     def draw(labels: Tensor | None, seed: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
         """`count` fresh pictures with style mixing, and the mean w of the batch."""
         spec, weights = state.spec, fold(state.g, state.g_parameters)
@@ -73,12 +75,13 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
         logs: dict[str, Tensor] = {}
 
         fakes, _ = draw(labels, _key(seed, 1), count)
+        images, fakes = seen(images, seed, 11), seen(fakes, seed, 12)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.d_trainable)
             weights = fold(state.d, state.d_parameters)
             both = None if labels is None else tf.concat([labels, labels], axis=0)
             real_logits, fake_logits = tf.split(critic(weights, tf.concat([images, fakes], axis=0), both), 2)
-            loss = logs["loss_d"] = LOSS.discriminator(real_logits, fake_logits)
+            loss = logs["loss_d"] = discriminator_loss(real_logits, fake_logits)
             if labels is not None and config.mismatch > 0:
                 groups = config.batch // config.group // tf.distribute.get_strategy().num_replicas_in_sync
                 some = max(1, groups // 2) * config.group  # half of the groups say enough
@@ -93,10 +96,14 @@ def make_step(config: Config, state: State) -> Callable[[bool], Step]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.g_trainable)
             fakes, mean_w = draw(labels, _key(seed, 2), count)
-            loss = logs["loss_g"] = LOSS.generator(critic(fold(state.d, state.d_parameters), fakes, labels))
+            answers = critic(fold(state.d, state.d_parameters), seen(fakes, seed, 13), labels)
+            loss = logs["loss_g"] = generator_loss(answers)
         _apply(state.g_optimizer, tape.gradient(loss, state.g_trainable), state.g_trainable)
 
         _average(config, state, mean_w, step)
+        if config.augment_target > 0:
+            _steer_augmentation(config, state, real_logits)
+            logs["augment_p"] = tf.identity(state.augment_p)
         logs["score_real"], logs["score_fake"] = tf.reduce_mean(real_logits), tf.reduce_mean(fake_logits)
         return logs
 
@@ -117,6 +124,12 @@ def _apply(optimizer: Tensor, gradients: list[Tensor], variables: list[Tensor]) 
     """One optimiser step with the mean of all replicas' gradients, whose sum the optimiser takes."""
     replicas = tf.distribute.get_replica_context().num_replicas_in_sync
     optimizer.apply([g / replicas for g in gradients] if replicas > 1 else gradients, variables)
+
+
+def _steer_augmentation(config: Config, state: State, real_logits: Tensor) -> None:
+    state.overfitting.assign(0.95 * state.overfitting + 0.05 * tf.reduce_mean(tf.sign(real_logits)))
+    share = config.batch / 1000.0 / config.augment_kimg
+    state.augment_p.assign(adjusted_probability(state.augment_p, state.overfitting, config.augment_target, share))
 
 
 def _average(config: Config, state: State, mean_w: Tensor, step: Tensor) -> None:
