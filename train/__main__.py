@@ -84,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _reader(default: Any) -> Any:
     if isinstance(default, tuple):
-
         kind: type = int if default else str
 
         def values(text: str) -> tuple[Any, ...]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganexport.architectures.stylegan2 import Spec
 from ganexport.errors import OptionError
 
 __all__ = ["PRESETS", "Config", "preset"]
@@ -19,6 +18,7 @@ class Config:
     """A training run. Every field can be set on the command line.
 
     Attributes:
+        architecture: Family of the generator: stylegan2.
         data: What to learn from: a built-in set's name, an `.npz`, a folder or zip of pictures, or `keras:NAME`.
         resolution: Height and width in pixels: 4, 8, 16, …
         held_out: Pictures kept from training, to measure against.
@@ -36,8 +36,11 @@ class Config:
         group: Pictures that minibatch stddev compares; they share a label.
         g_lr: Adam's learning rate for the generator.
         d_lr: Adam's learning rate for the discriminator.
-        beta2: Adam's second-moment decay; the first is 0.
-        r1_gamma: Weight of the R1 penalty at the start.
+        beta1: Adam's first-moment decay.
+        beta2: Adam's second-moment decay.
+        d_steps: Steps of the discriminator for one of the generator.
+        d_pretrain: Steps at the start in which the discriminator learns alone.
+        r1_gamma: Weight of the R1 penalty at the start; 0 for none.
         r1_gamma_end: Its weight from `anneal_kimg` on; strong at first against collapse, then weak for detail.
         lr_end: Share of the learning rates that is left from `anneal_kimg` on.
         anneal_kimg: Where the cosine descent of both ends.
@@ -61,6 +64,7 @@ class Config:
         mixed_precision: Whether the large layers run in bfloat16.
     """
 
+    architecture: str = "stylegan2"
     data: str = "mnist10k"
     resolution: int = 32
     held_out: int = 2000
@@ -78,7 +82,10 @@ class Config:
     group: int = 4
     g_lr: float = 0.004
     d_lr: float = 0.004
+    beta1: float = 0.0
     beta2: float = 0.99
+    d_steps: int = 1
+    d_pretrain: int = 0
     r1_gamma: float = 0.5
     r1_gamma_end: float = 0.05
     lr_end: float = 0.1
@@ -101,7 +108,7 @@ class Config:
     mixed_precision: bool = False
 
     def __post_init__(self) -> None:
-        positive = ("z_dim", "w_dim", "mapping_layers", "batch", "group", "r1_interval", "keep_snapshots")
+        positive = ("z_dim", "w_dim", "mapping_layers", "batch", "group", "r1_interval", "d_steps", "keep_snapshots")
         for name in positive:
             if getattr(self, name) < 1:
                 raise OptionError(f"--{name.replace('_', '-')} must be at least 1, found {getattr(self, name)}")
@@ -134,20 +141,6 @@ class Config:
     def step_at(self, kimg: float) -> int:
         """The step that ends nearest to `kimg`, at least 1."""
         return max(1, round(kimg * 1000 / self.batch))
-
-    def spec(self, image_channels: int, c_dim: int) -> Spec:
-        """The generator that this run trains."""
-        return Spec(
-            resolution=self.resolution,
-            image_channels=image_channels,  # type: ignore[arg-type]  # checked by the spec
-            z_dim=self.z_dim,
-            c_dim=c_dim,
-            w_dim=self.w_dim,
-            channels=self.channels,
-            mapping_layers=self.mapping_layers,
-            mapping_width=self.w_dim,
-            embed_dim=self.w_dim if c_dim else 0,
-        )
 
     def write(self, path: Path) -> None:
         """Write as JSON."""

@@ -102,11 +102,11 @@ def load_dataset(source: str, *, resolution: int, channels: int | None = None) -
     background (the median of the picture's border; 0 for MNIST).
 
     Args:
-        source: `mnist10k` or `emoji-people` (embedded; classes are digits and skin tones); `keras:mnist`, `keras:fashion_mnist` or `keras:cifar10` (training and
-            test part together; needs a network); the path of an `.npz` with `images` and, optionally,
-            `labels` and `label_names`; or a folder or zip of pictures, sorted by name. There labels come
-            from NVIDIA's `dataset.json` (`{"labels": [["00000/img.png", 3], ...]}` or null), else from the
-            names of two or more sub-folders when every picture lies in one.
+        source: `mnist10k` or `emoji-people` (embedded; their classes are digits and skin tones); `keras:mnist`,
+            `keras:fashion_mnist` or `keras:cifar10` (training and test part together; needs a network); the path of
+            an `.npz` with `images` and, optionally, `labels` and `label_names`; or a folder or zip of pictures, sorted
+            by name. There labels come from NVIDIA's `dataset.json` (`{"labels": [["00000/img.png", 3], ...]}` or
+            null), else from the names of two or more sub-folders when every picture lies in one.
         resolution: Height and width wanted, in pixels.
         channels: 1, 3 or 4; None keeps what an array has, and takes 1 for pictures that are all grey, else 3.
             Transparency is laid on white where channels are fewer than 4.

@@ -18,13 +18,12 @@ from ganexport.atomic import atomic_path
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import prepare
-from train.equalized import fold
 from train.metrics.measure import measure
 from train.progress import Progress
 from train.sampling import make_generate, picture_grid, to_generator
 from train.snapshot import RunFolder
 from train.state import State
-from train.step import make_step
+from train.step import kind_at, make_step
 
 __all__ = ["train"]
 
@@ -68,7 +67,7 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.state = config, folder, state
         self.data, self.held_out, self.strategy = data, held_out, strategy
-        self.generate = make_generate(state.spec, lambda: fold(state.g_ema, state.g_parameters))
+        self.generate = make_generate(state.spec, lambda: state.family.canonical(state.g_ema, state.spec))
         self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
         self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
@@ -80,15 +79,14 @@ class _Run:
     def until(self, steps: int, interrupted: Callable[[], bool]) -> None:
         """Train up to step `steps`, or until interrupted; snapshot on the way and at the end."""
         config, state = self.config, self.state
-        step_fn = make_step(config, state)
-        plain, with_r1 = step_fn(False), step_fn(True)
+        step_of, logs = make_step(config, state), dict[str, Any]()
         snapshot, metrics = config.step_at(config.snapshot_kimg), config.step_at(config.metrics_kimg)
         measured = config.metrics_kimg > 0 and self.data.c_dim > 0
         with Progress(self.kimg, steps * config.batch / 1000) as progress:
             while state.step < steps and not interrupted():
                 images, one_hot = self._batch(state.step)
-                step = with_r1 if state.step % config.r1_interval == 0 else plain
-                logs = step(images, one_hot, tf.constant(state.step, tf.int32))
+                step = step_of(kind_at(config, state.step))
+                logs |= step(images, one_hot, tf.constant(state.step, tf.int32))
                 state.step += 1
                 if state.step % LOG_INTERVAL == 0 or state.step == steps:
                     losses = {name: float(value) for name, value in logs.items()}
@@ -122,7 +120,7 @@ class _Run:
         """Write the sample grid and the canonical generator, and last the snapshot that makes them final."""
         name = f"kimg{self.kimg:08.1f}"
         to_generator(self.config, self.state, self.data).save(self.folder.generators / f"{name}.safetensors")
-        grid = picture_grid(self.generate, self.config.z_dim, self.data.c_dim)
+        grid = picture_grid(self.generate, self.state.spec)
         with atomic_path(self.folder.samples / f"{name}.png", force=True) as temporary:
             Image.fromarray(grid.squeeze()).save(temporary, format="png")
         with self.writer.as_default(step=self.state.step):

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ganexport.architectures import stylegan2
 from ganexport.errors import OptionError
 from ganexport.generator import load
 from train.data import load_dataset, split
@@ -30,8 +29,6 @@ def measure_checkpoint(path: Path, data: str, held_out: int, cache: Path) -> dic
     """
     generator = load(path)
     spec = generator.spec
-    if not isinstance(spec, stylegan2.Spec):
-        raise OptionError(f"{path} is a {spec.architecture} generator; only stylegan2 can be measured")
     training, rest = split(load_dataset(data, resolution=spec.resolution, channels=spec.image_channels), held_out, 0)
     if spec.c_dim != training.c_dim:
         raise OptionError(f"{path} has {spec.c_dim} classes, but {data} has {training.c_dim}")

@@ -10,13 +10,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ganexport.architectures import stylegan2
+from ganexport.architectures import mapping, synthesis
 from ganexport.generator import Generator, Provenance
+from ganexport.latents import z_from_seeds
 from ganexport.ops.tensorflow_ops import TensorFlowOps
+from ganexport.pictures import grid
+from ganexport.spec import GeneratorSpec
 from ganexport.weights import hash_tensors
 from train.config import Config
 from train.data import Dataset
-from train.equalized import fold
 from train.state import State
 
 __all__ = ["GenerateFn", "make_generate", "picture_grid", "to_generator"]
@@ -27,16 +29,18 @@ GenerateFn = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[n
 Tensor = Any
 
 
-def make_generate(spec: stylegan2.Spec, weights: Callable[[], dict[str, Tensor]], batch: int = 64) -> GenerateFn:
+def make_generate(spec: GeneratorSpec, weights: Callable[[], dict[str, Tensor]], batch: int = 64) -> GenerateFn:
     """A function that draws with the canonical tensors that `weights` gives when it is called."""
 
     @tf.function(autograph=False, reduce_retracing=True)
     def draw(z: Tensor, c: Tensor) -> Tensor:
-        tensors, ops = weights(), TensorFlowOps()
-        count = tf.shape(z)[0]
-        psi = tf.ones([count, spec.num_ws])
-        ws = stylegan2.mapping(ops, tensors, spec, z, c if spec.c_dim else None, psi)["ws"]
-        image = stylegan2.synthesis(ops, tensors, spec, {"ws": ws, "noise_scale": tf.ones([count])})["image"]
+        tensors, ops, count = weights(), TensorFlowOps(), tf.shape(z)[0]
+        labels = {"c": c} if spec.c_dim else {}
+        inputs = {"z": z, **labels, "noise_scale": tf.ones([count])}
+        if spec.has_w_space:
+            psi = tf.ones([count, spec.num_ws])
+            inputs |= mapping(ops, tensors, spec, z, labels.get("c"), psi)
+        image = synthesis(ops, tensors, spec, inputs)["image"]
         return tf.cast(tf.floor(tf.clip_by_value((image + 1.0) * 127.5 + 0.5, 0.0, 255.0)), tf.uint8)
 
     def generate(z: NDArray[np.float32], labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:
@@ -52,24 +56,21 @@ def make_generate(spec: stylegan2.Spec, weights: Callable[[], dict[str, Tensor]]
     return generate
 
 
-def picture_grid(generate: GenerateFn, z_dim: int, c_dim: int, columns: int = 12) -> NDArray[np.uint8]:
-    """One picture [H', W', C]: a row a class (at most 10), a column a fixed z; without classes, 8 rows."""
-    rows = min(c_dim, 10) or 8
-    z = np.random.RandomState(0).randn(columns, z_dim).astype(np.float32)
-    if c_dim:
-        z, labels = np.tile(z, (rows, 1)), np.repeat(np.arange(rows), columns)
+def picture_grid(generate: GenerateFn, spec: GeneratorSpec, columns: int = 12) -> NDArray[np.uint8]:
+    """One picture [H', W', C]: a row a class (at most 10), a column a seed; without classes, 8 rows."""
+    rows = min(spec.c_dim, 10) or 8
+    if spec.c_dim:
+        z = np.tile(z_from_seeds(range(columns), spec.z_dim, spec.z_distribution), (rows, 1))
+        labels = np.repeat(np.arange(rows), columns)
     else:
-        z, labels = np.random.RandomState(0).randn(rows * columns, z_dim).astype(np.float32), None
-    pictures = generate(z, labels)  # [rows · columns, H, W, C]
-    _, h, w, channels = pictures.shape
-    tiled = pictures.reshape(rows, columns, h, w, channels).transpose(0, 2, 1, 3, 4)
-    return tiled.reshape(rows * h, columns * w, channels)
+        z, labels = z_from_seeds(range(rows * columns), spec.z_dim, spec.z_distribution), None
+    return grid(generate(z, labels), columns, rows)
 
 
 def to_generator(config: Config, state: State, data: Dataset) -> Generator:
     """The averaged generator in canonical form."""
     values = {name: v.numpy() for name, v in state.g_ema.items()}
-    weights = {k: np.asarray(v, np.float32) for k, v in fold(values, state.g_parameters).items()}
+    weights = {k: np.asarray(v, np.float32) for k, v in state.family.canonical(values, state.spec).items()}
     provenance = Provenance(
         source_format="ganexport training",
         source_sha256=None,
@@ -78,7 +79,7 @@ def to_generator(config: Config, state: State, data: Dataset) -> Generator:
         licence=f"trained on: {data.licence or data.name}",
         training={"kimg": state.step * config.batch / 1000, "config": _plain(config)},
     )
-    return Generator(state.spec, weights, provenance, data.label_names)
+    return Generator(state.spec, weights, provenance, data.label_names if state.spec.c_dim else None)
 
 
 def _plain(config: Config) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ganexport.errors import CheckpointError
 from train.config import Config
-from train.discriminators import discriminator_parameters
-from train.equalized import Parameter, generator_parameters, initial_value
+from train.discriminators import discriminator_of
+from train.equalized import Parameter, initial_value
+from train.generators import family_of
 
 __all__ = ["State"]
 
@@ -25,18 +26,19 @@ class State:
     """
 
     def __init__(self, config: Config, image_channels: int, c_dim: int) -> None:
-        self.spec = config.spec(image_channels, c_dim)
-        self.g_parameters = generator_parameters(self.spec)
-        self.d_parameters = discriminator_parameters(config.d_channels, image_channels, c_dim)
+        self.family, self.discriminator = family_of(config.architecture), discriminator_of(config.architecture)
+        self.spec = self.family.spec(config, image_channels, c_dim)
+        self.g_parameters = self.family.parameters(self.spec)
+        self.d_parameters = self.discriminator.parameters(config, self.spec)
         self.g = _variables(self.g_parameters, config.seed)
         self.g_ema = {name: _variable(v.numpy(), trainable=False) for name, v in self.g.items()}
         self.d = _variables(self.d_parameters, config.seed + 1)
         self.g_trainable = [v for name, v in self.g.items() if self.g_parameters[name].trainable]
-        self.d_trainable = list(self.d.values())
+        self.d_trainable = [v for name, v in self.d.items() if self.d_parameters[name].trainable]
         self.g_optimizer = _adam(config, config.g_lr, self.g_trainable)
         self.d_optimizer = _adam(config, config.d_lr, self.d_trainable)
-        self.augment_p = _variable(np.float32(config.augment_p), trainable=False)
-        self.overfitting = _variable(np.float32(0.0), trainable=False)
+        self.augment_p = _variable(np.asarray(config.augment_p, np.float32), trainable=False)
+        self.overfitting = _variable(np.zeros((), np.float32), trainable=False)
         self.step = 0
 
     def _named(self) -> dict[str, Tensor]:
@@ -84,6 +86,6 @@ def _adam(config: Config, learning_rate: float, variables: list[Tensor]) -> Tens
     schedule = tf.keras.optimizers.schedules.CosineDecay(
         learning_rate, config.step_at(config.anneal_kimg), alpha=config.lr_end
     )
-    optimizer = tf.keras.optimizers.Adam(schedule, beta_1=0.0, beta_2=config.beta2, epsilon=1e-8)
+    optimizer = tf.keras.optimizers.Adam(schedule, beta_1=config.beta1, beta_2=config.beta2, epsilon=1e-8)
     optimizer.build(variables)
     return optimizer

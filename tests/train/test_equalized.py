@@ -3,21 +3,25 @@
 import numpy as np
 import pytest
 
-from ganexport.architectures import dcgan, weight_shapes
+from ganexport.architectures import weight_shapes
 from ganexport.errors import OptionError
 from train.config import preset
-from train.equalized import fold, generator_parameters, initial_value
+from train.equalized import fold, initial_value
 
-SPEC = preset("digits-tiny").spec(1, 10)
+pytest.importorskip("tensorflow")
+
+from train.generators import family_of, style
+
+SPEC = style.spec(preset("digits-tiny"), 1, 10)
 
 
 def start(seed=0):
-    parameters = generator_parameters(SPEC)
+    parameters = style.parameters(SPEC)
     return fold({name: initial_value(name, p, seed) for name, p in parameters.items()}, parameters)
 
 
 def test_parameters_cover_the_generator_exactly():
-    assert {k: p.shape for k, p in generator_parameters(SPEC).items()} == weight_shapes(SPEC)
+    assert {k: p.shape for k, p in style.parameters(SPEC).items()} == weight_shapes(SPEC)
 
 
 def test_styles_are_strong_at_the_start():
@@ -40,11 +44,10 @@ def test_a_start_depends_on_name_and_seed_only():
 
 
 def test_noise_and_running_mean_are_not_trained_by_the_optimiser():
-    frozen = {name for name, p in generator_parameters(SPEC).items() if not p.trainable}
+    frozen = {name for name, p in style.parameters(SPEC).items() if not p.trainable}
     assert frozen == {n for n in weight_shapes(SPEC) if n.endswith(("noise_const", "w_avg"))}
 
 
-def test_an_architecture_without_a_start_is_refused():
-    layer = dcgan.Layer(channels=1, kernel=4, stride=1, padding=0, activation="tanh")
-    with pytest.raises(OptionError, match="dcgan"):
-        generator_parameters(dcgan.Spec(resolution=4, image_channels=1, z_dim=8, layers=(layer,)))
+def test_an_unknown_architecture_is_refused():
+    with pytest.raises(OptionError, match="no architecture 'stylegan9'"):
+        family_of("stylegan9")

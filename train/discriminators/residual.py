@@ -6,16 +6,19 @@ Maps are [N, H, W, C]; kernels are [kh, kw, I, O].
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ganexport.ops.protocol import fir_taps
+from ganexport.spec import GeneratorSpec
+from train.config import Config
+from train.discriminators import Answers
 from train.equalized import Parameter
 
-__all__ = ["discriminate", "discriminator_parameters", "minibatch_stddev"]
+__all__ = ["discriminate", "minibatch_stddev", "parameters"]
 
 Tensor = Any
 FIR = (1.0, 3.0, 3.0, 1.0)
@@ -25,9 +28,10 @@ STATISTICS = 8
 late: small generators had collapsed by then."""
 
 
-def discriminator_parameters(channels: Sequence[int], image_channels: int, c_dim: int) -> dict[str, Parameter]:
-    """Parameters by name; `channels` run from 4×4 up to the full resolution, as in the generator."""
-    shapes: dict[str, tuple[int, ...]] = {"fromrgb.weight": (1, 1, image_channels, channels[-1])}
+def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
+    """Parameters by name; `d_channels` run from 4×4 up to the full resolution, as in the generator."""
+    channels = config.d_channels
+    shapes: dict[str, tuple[int, ...]] = {"fromrgb.weight": (1, 1, spec.image_channels, channels[-1])}
     shapes["fromrgb.bias"] = (channels[-1],)
     for i in range(len(channels) - 1, 0, -1):
         block, into, out = f"b{4 << i}", channels[i], channels[i - 1]
@@ -37,8 +41,8 @@ def discriminator_parameters(channels: Sequence[int], image_channels: int, c_dim
     width = channels[0]
     shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + STATISTICS, width), (width,)
     shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
-    if c_dim:
-        shapes["label.weight"] = (c_dim, width)
+    if spec.c_dim:
+        shapes["label.weight"] = (spec.c_dim, width)
     else:
         shapes["out.weight"], shapes["out.bias"] = (width,), ()
     return {name: _parameter(name, shape) for name, shape in shapes.items()}
@@ -53,8 +57,8 @@ def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
     return Parameter(shape, gain=1.0 / math.sqrt(fan_in))
 
 
-def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor | None, group: int) -> Tensor:
-    """Images [N, H, W, C] and one-hot labels [N, c_dim] -> logits [N] float32.
+def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor | None, config: Config) -> Answers:
+    """Images [N, H, W, C] and one-hot labels [N, c_dim] -> logits and features of the last hidden layer.
 
     With labels the logit is the projection on the label's own direction and nothing else, so that a discriminator
     that knows real from fake must know the classes too.
@@ -78,16 +82,16 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
         x = activate(conv(x, f"{block}.conv0.weight"), f"{block}.conv0.bias")
         x = conv(_blur(x, (2, 2)), f"{block}.conv1.weight", stride=2, padding="VALID")
         x = (activate(x, f"{block}.conv1.bias") + shortcut) * math.sqrt(0.5)  # [N, H/2, W/2, C']
-    x = tf.concat([x, minibatch_stddev(x, group, STATISTICS)], axis=-1)  # [N, 4, 4, C + S]
+    x = tf.concat([x, minibatch_stddev(x, config.group, STATISTICS)], axis=-1)  # [N, 4, 4, C + S]
     x = activate(conv(x, "b4.conv.weight"), "b4.conv.bias")
     x = tf.reshape(x, [-1, math.prod(x.shape[1:])])  # [N, 16 C]
     x = activate(tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)), "b4.fc.bias")
     x = tf.cast(x, tf.float32)
     if labels is None:
-        return tf.reduce_sum(x * weights["out.weight"], axis=1) + weights["out.bias"]
+        return Answers(tf.reduce_sum(x * weights["out.weight"], axis=1) + weights["out.bias"], x)
     direction = tf.matmul(labels, weights["label.weight"])  # [N, C]
     direction *= tf.math.rsqrt(tf.reduce_mean(tf.square(direction), axis=1, keepdims=True) + 1e-8)
-    return tf.reduce_sum(x * direction, axis=1) / math.sqrt(x.shape[1])
+    return Answers(tf.reduce_sum(x * direction, axis=1) / math.sqrt(x.shape[1]), x)
 
 
 def minibatch_stddev(x: Tensor, group: int, statistics: int) -> Tensor:
