@@ -1,0 +1,62 @@
+"""Looking inside a generator: `inspect`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ganexport.cli._shared import AsJson, Force, app
+from ganexport.errors import OptionError
+from ganexport.terminal import console, plain, progress, table
+
+__all__ = ["inspect"]
+
+
+@app.command(epilog="Example: ganexport inspect digits/ --seed 9 --label 3 --layer b16.conv1 -o inside.png")
+def inspect(
+    source: Annotated[Path, typer.Argument(help="A bundle's folder, or a checkpoint.", show_default=False)],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The PNG to write.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The picture to look into.")] = 0,
+    label: Annotated[str | None, typer.Option(help="Its class, by index or name.")] = None,
+    psi: Annotated[float | None, typer.Option(help="Truncation; the bundle's default without it.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Such as b16.conv1; the last before the picture without it.")
+    ] = None,
+    channels: Annotated[int, typer.Option(min=1, max=256, help="How many of its channels, the strongest first.")] = 12,
+    listed: Annotated[bool, typer.Option("--list", help="List the layers.")] = False,
+    as_json: AsJson = False,
+    force: Force = True,
+) -> None:
+    """Show a layer's filters beside the feature maps that they make, and how the last layers assemble the picture."""
+    from ganexport.inspect import list_layers, look_inside, open_subject
+    from ganexport.pictures import save_png
+
+    if output is None and not (listed or as_json):
+        raise OptionError("say where the picture goes, for example -o inside.png, or pass --list or --json")
+    with progress() as shown:
+        shown.stage(f"reading {source}")
+        subject = open_subject(source)
+        if listed:
+            layers = list_layers(subject, shown)
+        else:
+            inside = look_inside(subject, seed, label, psi, shown)
+            chosen = inside.layer(layer)
+            shown.stage("measuring what its channels add")
+            facts = inside.facts(chosen, channels) if as_json else {}
+            if output is not None:
+                made = {"ganexport": json.dumps({"inside": inside.title, "layer": chosen.name})}
+                save_png(inside.draw(chosen, channels), output, made, force=force)
+    if as_json:
+        print(json.dumps(layers if listed else facts, indent=1, ensure_ascii=False))
+    elif listed:
+        console.print(table(("layer", "kind", "kernel", "channels", "size"), map(_row, layers)))
+    else:
+        console.print(f"wrote {plain(str(output))}", soft_wrap=True)
+
+
+def _row(layer: dict[str, Any]) -> tuple[str, ...]:
+    kernel, size = "×".join(map(str, layer["kernel"])), layer["size"]
+    return layer["layer"], layer["kind"], kernel, f"{layer['inputs']} → {layer['outputs']}", f"{size}×{size}"
