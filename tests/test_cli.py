@@ -25,7 +25,7 @@ from ganexport.pictures import grid
 from ganexport.runtimes import RUNTIMES
 from ganexport.weights import read_tensors
 
-VERBS = ("info", "convert", "generate", "verify", "directions", "site", "preview", "demo")
+VERBS = ("info", "convert", "generate", "verify", "directions", "inspect", "site", "preview", "demo")
 
 
 @dataclass(frozen=True)

@@ -167,9 +167,9 @@ class _Recorder(NumpyOps):
 
     # -- where a layer begins ------------------------------------------------------------------------------------
 
-    def conv2d(self, x: Array, kernel: Array, padding: int) -> Array:
+    def conv2d(self, x: Array, kernel: Array, padding: int, stride: int = 1) -> Array:
         base = super().conv2d
-        return self._begin("convolution", x, kernel, lambda x, kernel: base(x, kernel, padding))
+        return self._begin("convolution", x, kernel, lambda x, kernel: base(x, kernel, padding, stride))
 
     def conv_transpose2d(self, x: Array, kernel: Array, stride: int, padding: int) -> Array:
         base = super().conv_transpose2d
