@@ -20,7 +20,7 @@ from support.interpreters import relative_error
 from support.stylegan3 import stylegan3_spec, stylegan3_tensors
 
 from ganexport import cli
-from ganexport.architectures import ARCHITECTURES, lucidrains, progressive, stylegan, weight_shapes
+from ganexport.architectures import ARCHITECTURES, lucidrains, mlp, progressive, stylegan, weight_shapes
 from ganexport.generator import Generator
 from ganexport.inspect.measure import block_parts, channel_parts, strongest_channels
 from ganexport.inspect.panel import channels_panel, parts_panel, signed_colours
@@ -44,6 +44,8 @@ SPECS: dict[str, GeneratorSpec] = {
     "stylegan2-orig-grey": stylegan2_spec(output="orig", image_channels=1),
     "stylegan2-as-wide-as-a-picture": stylegan2_spec(channels=(3, 3, 3)),
     "dcgan": dcgan_spec(3),
+    "dcgan-labels-everywhere": dcgan_spec(3, label_layers="every"),
+    "mlp": mlp.Spec(resolution=8, image_channels=3, z_dim=7, c_dim=2, hidden=(6, 5), label_layers="every"),
     "progressive-fading": progressive.Spec(**SMALL, lod=0.4),
     "progressive-small": progressive.Spec(**(SMALL | {"resolution": 32}), lod=1.0),
     "stylegan": stylegan.Spec(**MAPPED, mapping_width=9),
@@ -84,7 +86,8 @@ def test_layers_are_those_with_a_kernel_among_the_canonical_tensors(net: str) ->
     expected = [match[1] for match in kernels if match]
     assert sorted(recording_of(net).layers) == sorted(expected) == sorted(layer_names(shapes))
     for name, layer in recording_of(net).layers.items():
-        assert layer.kernel.shape[:2] == shapes[f"synthesis.{name}.weight"][:2]
+        assert layer.kernel.size == np.prod(shapes[f"synthesis.{name}.weight"])
+        assert layer.kernel.shape[1] == shapes[f"synthesis.{name}.weight"][1] == layer.inputs.shape[1]
 
 
 @pytest.mark.parametrize("net", SPECS)
@@ -149,6 +152,18 @@ def test_transposed_convolutions_are_those_of_the_straight_line_program() -> Non
         before = after
 
 
+def test_a_dense_layer_has_a_picture_of_each_of_its_inputs() -> None:
+    recording, weights = recording_of("mlp"), generator_of("mlp").weights
+    layer = recording.layers["fc2"]
+    hidden = layer.inputs[0, :, 0, 0]
+    assert layer.kernel.shape == (3, 7, 8, 8)  # five units and two classes
+    np.testing.assert_array_equal(layer.kernel[:, 3].ravel(), weights["synthesis.fc2.weight"][:, 3])
+    drawn = sum(hidden[i] * weights["synthesis.fc2.weight"][:, i].astype(np.float64) for i in range(7))
+    picture = np.tanh(drawn + weights["synthesis.fc2.bias"]).reshape(1, 3, 8, 8)
+    np.testing.assert_allclose(recording.image, picture, rtol=0, atol=1e-12)
+    assert recording.layers["fc1"].output.shape == (1, 5, 1, 1)
+
+
 def test_a_demodulated_kernel_has_the_length_that_is_published() -> None:
     layers = list(recording_of("stylegan3").layers.values())[1:-1]  # without Fourier features and to-RGB
     for settings, layer in zip(SPECS["stylegan3"].layers, layers, strict=True):  # type: ignore[attr-defined]
@@ -174,7 +189,7 @@ def test_the_picture_comes_together_block_by_block() -> None:
     assert block_parts(recording_of("dcgan")) == []
 
 
-@pytest.mark.parametrize("net", ["dcgan", "stylegan", "stylegan3"])
+@pytest.mark.parametrize("net", ["dcgan", "mlp", "stylegan", "stylegan3"])
 def test_the_picture_comes_together_channel_by_channel(net: str) -> None:
     recording = recording_of(net)
     layer = list(recording.layers.values())[-1]
