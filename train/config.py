@@ -13,20 +13,37 @@ from ganexport.errors import OptionError
 __all__ = ["PRESETS", "Config", "preset"]
 
 
+CLASSIC = ("mlp", "dcgan")
+"""Architectures whose layers have BatchNorm in training."""
+
+CHOICES = {
+    "label_layers": ("first", "every"),
+    "z_distribution": ("normal", "uniform"),
+    "d_norm": ("none", "batch"),
+}
+
+
 @dataclass(frozen=True)
 class Config:
     """A training run. Every field can be set on the command line.
 
     Attributes:
-        architecture: Family of the generator: stylegan2.
+        architecture: Family of the generator: mlp, dcgan, stylegan2.
         data: What to learn from: a built-in set's name, an `.npz`, a folder or zip of pictures, or `keras:NAME`.
         resolution: Height and width in pixels: 4, 8, 16, …
         held_out: Pictures kept from training, to measure against.
+        use_labels: Whether both sides are told the labels that the pictures have.
+        label_layers: Which layers of mlp and dcgan are given the label: first, every.
+        categories: Length of a one-hot code that the generator is given in place of labels, for Q to recover (InfoGAN).
+        codes: How many of the last numbers of z are continuous codes for Q to recover.
+        information: Weight of what Q fails to recover of them.
         z_dim: Length of z.
+        z_distribution: How z is drawn: normal, uniform (from −1 to 1).
         w_dim: Length of w, and width of the mapping network.
         mapping_layers: Dense layers of the mapping network.
-        channels: Feature maps of each block from 4×4 up, in the generator.
+        channels: Feature maps of each block from the smallest up, in the generator; widths of its layers in mlp.
         d_channels: The same in the discriminator.
+        d_norm: Norm of the discriminator's layers: none, batch (mlp and dcgan).
         mirror: Whether a picture and its mirror image count as equally real.
         start_resolution: Size of the first pictures of a run that grows; 0 where all blocks learn from the start.
         fade_kimg: Over how many pictures each further block is faded in.
@@ -55,7 +72,7 @@ class Config:
         style_mixing: Share of pictures drawn from two z.
         ema_kimg: Half-life of the averaged generator, in thousands of pictures.
         ema_rampup: The half-life is at most this share of the run so far.
-        w_avg_beta: Decay of the running mean of w, per step.
+        w_avg_beta: Decay of the running mean of w and of BatchNorm's statistics, per step.
         snapshot_kimg: Distance of two snapshots.
         metrics_kimg: Distance of two measurements; 0 for none.
         keep_snapshots: How many resumable snapshots stay on disk.
@@ -68,11 +85,18 @@ class Config:
     data: str = "mnist10k"
     resolution: int = 32
     held_out: int = 2000
+    use_labels: bool = True
+    label_layers: str = "first"
+    categories: int = 0
+    codes: int = 0
+    information: float = 1.0
     z_dim: int = 64
+    z_distribution: str = "normal"
     w_dim: int = 64
     mapping_layers: int = 4
     channels: tuple[int, ...] = (64, 64, 48, 32)
     d_channels: tuple[int, ...] = (64, 64, 48, 32)
+    d_norm: str = "none"
     mirror: bool = False
     start_resolution: int = 0
     fade_kimg: float = 20.0
@@ -119,7 +143,23 @@ class Config:
             raise OptionError(f"--batch {self.batch} must be a multiple of --group {self.group}")
         if len(self.channels) != len(self.d_channels):
             raise OptionError(f"--channels {self.channels} and --d-channels {self.d_channels} differ in length")
+        self._check_choices()
         self._check_growth()
+
+    def _check_choices(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                flag = f"--{name.replace('_', '-')}"
+                raise OptionError(f"{flag} must be one of {', '.join(choices)}, found {getattr(self, name)!r}")
+        if self.architecture not in CLASSIC and (self.recovers_codes or self.d_norm == "batch"):
+            raise OptionError(
+                f"--categories, --codes and --d-norm batch are for {' and '.join(CLASSIC)}, not {self.architecture}"
+            )
+        if self.categories < 0 or not 0 <= self.codes < self.z_dim:
+            raise OptionError(
+                f"--categories must be at least 0 and --codes fewer than --z-dim {self.z_dim}, "
+                f"found {self.categories} and {self.codes}"
+            )
 
     def _check_growth(self) -> None:
         sizes = [4 << i for i in range(11) if 4 << i <= self.resolution]
@@ -132,6 +172,15 @@ class Config:
                 f"--fade-kimg must be at least 0 and --stable-kimg above 0, "
                 f"found {self.fade_kimg:g} and {self.stable_kimg:g}"
             )
+
+    def c_dim(self, classes: int) -> int:
+        """Length of `c` where the pictures are of so many classes: codes take the place of labels."""
+        return self.categories or (classes if self.use_labels else 0)
+
+    @property
+    def recovers_codes(self) -> bool:
+        """Whether Q learns to tell what a picture was drawn from."""
+        return self.categories > 0 or self.codes > 0
 
     @property
     def steps(self) -> int:
@@ -154,6 +203,30 @@ class Config:
         return Config(**values)
 
 
+_DCGAN = Config(
+    architecture="dcgan",
+    resolution=28,
+    use_labels=False,
+    z_dim=100,
+    channels=(64, 32),
+    d_channels=(64, 32),
+    d_norm="batch",
+    kimg=240.0,
+    batch=32,
+    group=1,
+    g_lr=0.0002,
+    d_lr=0.0002,
+    beta1=0.5,
+    beta2=0.999,
+    lr_end=1.0,
+    r1_gamma=0.0,
+    mismatch=0.0,
+    ema_kimg=2.0,
+)
+_MLP = dataclasses.replace(
+    _DCGAN, architecture="mlp", channels=(256, 512, 1024), d_channels=(256, 512, 1024), d_norm="none"
+)
+
 PRESETS = {
     "digits": Config(),
     "emoji-people": Config(
@@ -168,6 +241,13 @@ PRESETS = {
         kimg=400.0,
         anneal_kimg=400.0,
         metrics_kimg=0.0,
+    ),
+    "mlp": _MLP,
+    "dcgan": _DCGAN,
+    "dcgan64": dataclasses.replace(_DCGAN, resolution=64, channels=(256, 128, 64, 32), d_channels=(256, 128, 64, 32)),
+    "cgan": dataclasses.replace(_DCGAN, use_labels=True, label_layers="every"),
+    "infogan": dataclasses.replace(
+        _DCGAN, z_dim=64, z_distribution="uniform", categories=10, codes=2, metrics_kimg=0.0
     ),
     "digits-tiny": Config(
         resolution=16,

@@ -47,7 +47,7 @@ def train(config: Config, out: Path, say: Callable[[str], None] = print) -> Path
     strategy, device = prepare(config.seed, deterministic=config.deterministic)
     say(f"{device}; {len(data)} pictures of {data.name}, {data.resolution}×{data.resolution}")
     with strategy.scope():
-        state = State(config, data.channels, data.c_dim)
+        state = State(config, data.channels, config.c_dim(data.c_dim))
         if (tensors := folder.latest()) is not None:
             state.restore(tensors)
             say(f"Going on from {state.step * config.batch / 1000:.1f} kimg")

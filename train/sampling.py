@@ -79,7 +79,12 @@ def to_generator(config: Config, state: State, data: Dataset) -> Generator:
         licence=f"trained on: {data.licence or data.name}",
         training={"kimg": state.step * config.batch / 1000, "config": _plain(config)},
     )
-    return Generator(state.spec, weights, provenance, data.label_names if state.spec.c_dim else None)
+    return Generator(
+        state.spec,
+        weights,
+        provenance,
+        data.label_names if config.c_dim(data.c_dim) and not config.categories else None,
+    )
 
 
 def _plain(config: Config) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from train.augment import adjusted_probability, augment
 from train.config import Config
-from train.discriminators import Answers
+from train.discriminators import Answers, information
 from train.equalized import fold
+from train.generators import Latents
 from train.generators.training_ops import TrainingOps
 from train.losses.adversarial import ADVERSARIAL
-from train.losses.labels import mismatch_loss
+from train.losses.labels import information_loss, mismatch_loss
 from train.losses.regularisers import r1_penalty
 from train.random import stream
 from train.state import State
@@ -57,7 +58,7 @@ def make_step(config: Config, state: State) -> Callable[[Kind], Step]:
     def run(images: Tensor, one_hot: Tensor, step: Tensor, kind: Kind) -> Logs:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.stack([config.seed, step * 64 + replica])
-        labels = one_hot if state.spec.c_dim else None
+        labels = one_hot if state.spec.c_dim and not config.categories else None
         logs = halves.discriminator(images, labels, step, stream(seed, 1), with_r1=kind.with_r1)
         if kind.with_g:
             logs |= halves.generator(labels, tf.shape(images)[0], step, stream(seed, 2))
@@ -79,6 +80,15 @@ def make_step(config: Config, state: State) -> Callable[[Kind], Step]:
     return step_of
 
 
+class _Drawn(NamedTuple):
+    """Fresh pictures [N, H, W, C], what they were drawn from, and this batch's value of every running mean."""
+
+    images: Tensor
+    latents: Latents
+    labels: Tensor | None
+    seen: dict[str, Tensor]
+
+
 class _Halves:
     """Both halves of a step, on one replica."""
 
@@ -91,17 +101,21 @@ class _Halves:
     ) -> Logs:
         """Teach the discriminator with real pictures and as many generated ones."""
         config, state = self.config, self.state
-        fakes = self._draw(labels, tf.shape(images)[0], stream(seed, 1))[0]
-        images, fakes = self._seen(images, stream(seed, 2)), self._seen(fakes, stream(seed, 3))
+        drawn = self._draw(labels, tf.shape(images)[0], stream(seed, 1))
+        images, fakes = self._seen(images, stream(seed, 2)), self._seen(drawn.images, stream(seed, 3))
         logs: Logs = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.d_trainable)
             weights = fold(state.d, state.d_parameters)
             real = self._judge(weights, images, labels).logits
-            fake = self._judge(weights, fakes, labels).logits
+            answers = self._judge(weights, fakes, labels)
+            fake = answers.logits
             loss = logs["loss_d"] = self.loss.discriminator(real, fake)
             if labels is not None and config.mismatch > 0:
                 loss += config.mismatch * self._mismatch(weights, images, labels)
+            if config.recovers_codes:
+                logs["information"] = self._information(weights, answers, drawn)
+                loss += config.information * logs["information"]
             if with_r1:
                 logs["r1"] = r1_penalty(lambda x: self._judge(weights, x, labels).logits, images)
                 loss += logs["r1"] * _r1_weight(config, step)
@@ -120,22 +134,29 @@ class _Halves:
         state, logs = self.state, dict[str, Tensor]()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.g_trainable)
-            fakes, mean_w = self._draw(labels, count, stream(seed, 1))
+            drawn = self._draw(labels, count, stream(seed, 1))
             weights = fold(state.d, state.d_parameters)
-            answers = self._judge(weights, self._seen(fakes, stream(seed, 2)), labels)
+            answers = self._judge(weights, self._seen(drawn.images, stream(seed, 2)), labels)
             loss = logs["loss_g"] = self.loss.generator(answers.logits)
+            if self.config.recovers_codes:
+                loss += self.config.information * self._information(weights, answers, drawn)
         _apply(
             state.g_optimizer, tape.gradient(loss, state.g_trainable, unconnected_gradients=_ZERO), state.g_trainable
         )
-        self._average(mean_w, step)
+        self._average(drawn.seen, step)
         return logs
 
-    def _draw(self, labels: Tensor | None, count: Tensor, seed: Tensor) -> tuple[Tensor, Tensor | None]:
-        """`count` fresh pictures, and the mean w of the batch."""
+    def _draw(self, labels: Tensor | None, count: Tensor, seed: Tensor) -> _Drawn:
+        """`count` fresh pictures of these labels, or of fresh categories."""
         family, g, spec = self.state.family, self.state.g, self.state.spec
+        if self.config.categories:
+            chosen = tf.random.stateless_uniform([count], stream(seed, 3), 0, self.config.categories, tf.int32)
+            labels = tf.one_hot(chosen, self.config.categories)
         latents = family.latents(g, spec, self.config, labels, count, stream(seed, 1))
-        images = family.pictures(TrainingOps(stream(seed, 2), self.compute), g, spec, latents, labels)
-        return tf.cast(images, tf.float32), latents.mean_w
+        ops = TrainingOps(stream(seed, 2), self.compute)
+        images = family.pictures(ops, g, spec, latents, labels)
+        seen = ops.seen if latents.mean_w is None else {**ops.seen, "mapping.w_avg": latents.mean_w}
+        return _Drawn(tf.cast(images, tf.float32), latents, labels, seen)
 
     def _seen(self, images: Tensor, seed: Tensor) -> Tensor:
         """What the discriminator sees of pictures."""
@@ -161,13 +182,21 @@ class _Halves:
         share = config.batch / 1000.0 / config.augment_kimg
         state.augment_p.assign(adjusted_probability(state.augment_p, state.overfitting, config.augment_target, share))
 
-    def _average(self, mean_w: Tensor | None, step: Tensor) -> None:
-        """Move w_avg towards this batch's mean w, and the averaged generator towards the current one."""
+    def _information(self, weights: dict[str, Tensor], answers: Answers, drawn: _Drawn) -> Tensor:
+        """How badly Q tells the codes that pictures were drawn from."""
+        categories, means = information.recovered(weights, answers.features)
+        codes = None if means is None else drawn.latents.z[:, -self.config.codes :]
+        return information_loss(categories, drawn.labels, means, codes)
+
+    def _average(self, seen: dict[str, Tensor], step: Tensor) -> None:
+        """Move running means towards this batch's, and the averaged generator towards the current one."""
         config, state = self.config, self.state
-        if mean_w is not None:
-            w_avg = state.g["mapping.w_avg"]
-            w_avg.assign(mean_w + config.w_avg_beta * (w_avg - mean_w))
-        shown = tf.cast(step + 1, tf.float32) * config.batch / 1000.0  # kimg
+        done = tf.cast(step, tf.float32)
+        decay = tf.minimum(config.w_avg_beta, (done + 1.0) / (done + 10.0))  # a short run soon forgets its start
+        for name, value in seen.items():
+            running = state.g[name]
+            running.assign(value + decay * (running - value))
+        shown = (done + 1.0) * config.batch / 1000.0  # kimg
         half_life = tf.minimum(config.ema_kimg, shown * config.ema_rampup)
         beta = tf.pow(0.5, config.batch * config.d_steps / 1000.0 / tf.maximum(half_life, 1e-8))
         for name, variable in state.g.items():

@@ -13,7 +13,7 @@ from train.config import Config
 from train.discriminators import Answers, information
 from train.equalized import Parameter
 
-__all__ = ["SLOPE", "activate", "add_layer", "add_last", "judged", "labels_seen"]
+__all__ = ["SLOPE", "activate", "add_last", "add_layer", "judged", "labels_seen"]
 
 Tensor = Any
 SLOPE = 0.2

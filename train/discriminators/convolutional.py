@@ -25,7 +25,7 @@ Tensor = Any
 def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
     """Parameters by name; `d_channels` run from the smallest maps to the largest, as in the generator."""
     result: dict[str, Parameter] = {}
-    into, labels = spec.image_channels, labels_seen(config, spec)
+    into, labels = int(spec.image_channels), labels_seen(config, spec)
     for i, out in enumerate(reversed(config.d_channels)):
         add_layer(result, f"conv{i}", (4, 4, into + labels, out), normalised=config.d_norm == "batch" and i > 0)
         into = out

@@ -23,14 +23,14 @@ def parameters(features: int, config: Config) -> dict[str, Parameter]:
     result: dict[str, Parameter] = {}
     layers = {"q.fc": (features, WIDTH), "q.category": (WIDTH, config.categories), "q.code": (WIDTH, config.codes)}
     for name, (into, out) in layers.items():
-        if out and (config.categories or config.codes):
+        if out and config.recovers_codes:
             result[f"{name}.weight"] = Parameter((into, out), initial=START)
             result[f"{name}.bias"] = Parameter((out,), initial=0.0)
     return result
 
 
 def recovered(weights: Mapping[str, Tensor], features: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    """From features [N, F]: logits of the category [N, c_dim] and means of the continuous codes [N, k], where there are.
+    """From features [N, F]: logits of the category [N, c_dim] and means of the continuous codes [N, k]; None without.
 
     Source: Chen et al. 2016 (InfoGAN), section 6 and appendix C.1: Q shares all of D but its last layer.
     """

@@ -63,9 +63,9 @@ def family_of(architecture: str) -> GeneratorFamily:
     Raises:
         OptionError: None that can be trained has this name.
     """
-    from train.generators import style
+    from train.generators import classic, style
 
-    families: dict[str, GeneratorFamily] = {"stylegan2": style}
+    families: dict[str, GeneratorFamily] = {"dcgan": classic, "mlp": classic, "stylegan2": style}
     if architecture not in families:
         raise OptionError(f"train knows no architecture {architecture!r}; choose from {', '.join(families)}")
     return families[architecture]

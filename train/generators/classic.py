@@ -45,8 +45,8 @@ def spec(config: Config, image_channels: int, c_dim: int) -> GeneratorSpec:
     first, rest = divmod(config.resolution, 1 << len(config.channels))
     if rest or first < 2:
         raise OptionError(
-            f"--channels {','.join(map(str, config.channels))} doubles the size {len(config.channels)} times, which does "
-            f"not end at --resolution {config.resolution}; give a width for each doubling from 2 or more pixels on"
+            f"--channels {','.join(map(str, config.channels))} doubles the size {len(config.channels)} times, and no "
+            f"size of 2 or more pixels ends at --resolution {config.resolution} then; give a width for each doubling"
         )
     window: dict[str, Any] = {"kernel": 4, "stride": 2, "padding": 1}
     widths = [{"channels": width, "activation": "relu", **window} for width in config.channels]
@@ -77,9 +77,7 @@ def latents(
     return Latents(draw_z(spec, count, stream(seed, 101)))
 
 
-def pictures(
-    ops: TrainingOps, values: Values, spec: GeneratorSpec, latents: Latents, labels: Tensor | None
-) -> Tensor:
+def pictures(ops: TrainingOps, values: Values, spec: GeneratorSpec, latents: Latents, labels: Tensor | None) -> Tensor:
     """Pictures [N, H, W, C], normalised by the statistics of their batch."""
     inputs = {"z": tf.cast(latents.z, ops.compute)}
     if labels is not None:
