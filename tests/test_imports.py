@@ -68,9 +68,9 @@ MAY_IMPORT = {
         "progress",
         "weights",
     ),
+    "revision": ("atomic", "manifest", "weights"),
     "directions": (
         "architectures",
-        "atomic",
         "bundle",
         "generator",
         "latents",
@@ -80,6 +80,7 @@ MAY_IMPORT = {
         "ops.onnx_ops",
         "pictures",
         "progress",
+        "revision",
         "spec",
         "weights",
     ),

@@ -14,14 +14,15 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 from support.trees import tree
 
-from ganexport import cli, open_bundle
+from ganexport import cli, open_bundle, revision
 from ganexport.bundle import check_files
 from ganexport.describe import describe
 from ganexport.directions import DirectionOptions, update, update_directions
 from ganexport.errors import BundleError, OptionError, OutputExistsError, UserError
 from ganexport.latents import move_along
-from ganexport.manifest import Manifest, read_manifest
+from ganexport.manifest import FileEntry, Manifest, read_manifest
 from ganexport.site import _for_pages
+from ganexport.weights import file_sha256
 
 PCA = DirectionOptions(("pca",), count=2, samples=200)
 
@@ -108,8 +109,9 @@ def test_a_title_goes_with_what_it_was_given_to(found: Path) -> None:
     vectors = load_file(path)
     save_file({"pca-0": vectors["pca-1"], "pca-1": vectors["pca-0"]}, path)
     manifest = read_manifest(found)
-    entry = update._files(found, manifest)
-    (found / "ganexport.json").write_text(manifest.model_copy(update={"files": entry}).to_json())
+    entry = FileEntry(bytes=path.stat().st_size, sha256=file_sha256(path))
+    files = {**manifest.files, path.name: entry}
+    (found / "ganexport.json").write_text(manifest.model_copy(update={"files": files}).to_json())
     items = update_directions(found, DirectionOptions(("pca",), count=2, samples=200, force=True))
     assert [one.title for one in items] == [None, None]
 
@@ -154,7 +156,7 @@ def test_a_file_system_without_links(found: Path, monkeypatch: pytest.MonkeyPatc
     def refuse(*arguments: object) -> None:
         raise OSError("no links here")
 
-    monkeypatch.setattr(update.os, "link", refuse)
+    monkeypatch.setattr(revision.os, "link", refuse)
     update_directions(found, None, titles={"pca-1": "weight"})
     check_files(found, read_manifest(found))
 
@@ -220,7 +222,7 @@ def test_the_page_about_directions_says_what_works(
     text = (Path(__file__).parents[1] / "docs" / "directions.md").read_text(encoding="utf-8")
     options = set(re.findall(r"--[a-z]+", "".join(re.findall(r"```\n(ganexport.*?)```", text, re.DOTALL))))
     assert options == {"--method", "--layers", "--count", "--name", "--drop", "--attributes"}
-    assert options <= {f"--{name}" for name in inspect.signature(cli.directions).parameters}
+    assert options <= {f"--{name}" for name in inspect.signature(cli.directions.directions).parameters}
 
     directions = read_manifest(digits_bundle).directions
     if directions is None or "sefa-middle-1" not in [one.name for one in directions.items]:

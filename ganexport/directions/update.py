@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from ganexport.atomic import atomic_folder
 from ganexport.bundle import Bundle, check_files
 from ganexport.directions.attributes import MAX_TITLE
 from ganexport.directions.find import DirectionOptions, Found, find_directions
 from ganexport.directions.previews import PREVIEW_FOLDER, save_preview
 from ganexport.errors import OptionError, OutputExistsError, shown
-from ganexport.manifest import MANIFEST_NAME, Direction, Directions, FileEntry, Manifest
+from ganexport.manifest import Direction, Directions, Manifest
 from ganexport.model_card import with_directions
 from ganexport.progress import SILENT, Progress
-from ganexport.weights import file_sha256
+from ganexport.revision import revised
 
 __all__ = ["update_directions"]
 
@@ -107,54 +103,30 @@ def _same(a: Found, b: Found) -> bool:
 
 def _write(bundle: Bundle, kept: Sequence[Found], fresh: set[str], progress: Progress) -> tuple[Direction, ...]:
     """Write the bundle with these directions; those in `fresh` are drawn anew."""
-    with atomic_folder(bundle.path, force=True) as staging:
-        shutil.copytree(bundle.path, staging, copy_function=_link, dirs_exist_ok=True)
+    with revised(bundle.path) as revision:
         progress.stage("drawing pictures along the directions", len(fresh & {one.direction.name for one in kept}))
         items = []
         for one in kept:
             direction = one.direction
             if direction.name in fresh:
                 path = f"{PREVIEW_FOLDER}/{_file_name(direction.name)}.webp"
-                save_preview(bundle, direction, one.vector, _new(staging / path))
+                save_preview(bundle, direction, one.vector, revision.new(path))
                 direction = direction.model_copy(update={"preview": path})
                 progress.step()
             items.append(direction)
         vectors = {one.direction.name: np.ascontiguousarray(one.vector) for one in kept}
         if vectors:
-            save_file(vectors, _new(staging / VECTORS_NAME))
+            save_file(vectors, revision.new(VECTORS_NAME))
         directions = Directions(file=VECTORS_NAME, items=tuple(items)) if items else None
         manifest = bundle.manifest.model_copy(update={"directions": directions})
-        _drop_unused(staging, bundle.manifest, manifest)
+        for path in _used(bundle.manifest) - _used(manifest):
+            if path == VECTORS_NAME or path.startswith(f"{PREVIEW_FOLDER}/"):  # whatever else is called a preview stays
+                revision.drop(path)
         if CARD_NAME in manifest.files:
-            card = (staging / CARD_NAME).read_text(encoding="utf-8")
-            _new(staging / CARD_NAME).write_text(with_directions(card, items), encoding="utf-8")
-        manifest = manifest.model_copy(update={"files": _files(staging, bundle.manifest)})
-        _new(staging / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+            card = (revision.folder / CARD_NAME).read_text(encoding="utf-8")
+            revision.new(CARD_NAME).write_text(with_directions(card, items), encoding="utf-8")
+        revision.save(manifest)
     return tuple(items)
-
-
-def _link(source: str, target: str) -> None:
-    """The same file under a second name, which costs nothing; a copy where the file system has no such thing."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def _new(path: Path) -> Path:
-    """A place to write to: what is there is also a file of the old bundle, and stays as it is."""
-    path.parent.mkdir(exist_ok=True)
-    path.unlink(missing_ok=True)
-    return path
-
-
-def _drop_unused(folder: Path, before: Manifest, after: Manifest) -> None:
-    """Remove files of directions that are no more; nothing else, whatever the manifest calls a preview."""
-    for path in _used(before) - _used(after):
-        if _is_ours(path):
-            (folder / path).unlink(missing_ok=True)
-    with suppress(OSError):  # it holds something
-        (folder / PREVIEW_FOLDER).rmdir()
 
 
 def _used(manifest: Manifest) -> set[str]:
@@ -162,21 +134,6 @@ def _used(manifest: Manifest) -> set[str]:
         return set()
     previews = {one.preview for one in manifest.directions.items if one.preview is not None}
     return {manifest.directions.file, *previews}
-
-
-def _files(folder: Path, before: Manifest) -> dict[str, FileEntry]:
-    """Every file with its hash; those that were not touched have the hash that was checked."""
-    files = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST_NAME):
-        name = path.relative_to(folder).as_posix()
-        known = None if name == CARD_NAME or _is_ours(name) else before.files.get(name)
-        files[name] = known or FileEntry(bytes=path.stat().st_size, sha256=file_sha256(path))
-    return files
-
-
-def _is_ours(path: str) -> bool:
-    """Whether a file is there for directions alone."""
-    return path == VECTORS_NAME or path.startswith(f"{PREVIEW_FOLDER}/")
 
 
 def _file_name(name: str) -> str:
