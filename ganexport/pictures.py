@@ -14,7 +14,18 @@ from ganexport.errors import OptionError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["enlarge", "grid", "grid_shape", "save_png", "save_webp", "smaller", "to_image", "to_uint8"]
+__all__ = [
+    "enlarge",
+    "fit",
+    "from_uint8",
+    "grid",
+    "grid_shape",
+    "save_png",
+    "save_webp",
+    "smaller",
+    "to_image",
+    "to_uint8",
+]
 
 Pixels = NDArray[np.uint8]
 
@@ -29,6 +40,69 @@ def to_uint8(image: NDArray[np.floating], image_range: tuple[float, float]) -> P
     levels = (image - kind(low)) * kind(255.0 / (high - low)) + kind(0.5)
     pixels: Pixels = np.floor(np.clip(levels, kind(0), kind(255))).astype(np.uint8)
     return pixels.transpose(0, 2, 3, 1)
+
+
+def from_uint8(pictures: Pixels, image_range: tuple[float, float]) -> NDArray[np.float32]:
+    """Pictures uint8 [N, H, W, C] -> image float32 [N, C, H, W], which an encoder takes: level·(hi − lo)/255 + lo."""
+    low, high = image_range
+    levels = pictures.transpose(0, 3, 1, 2).astype(np.float32)
+    return levels * np.float32((high - low) / 255) + np.float32(low)
+
+
+def fit(picture: Pixels, size: int, channels: int) -> Pixels:
+    """Any picture as one of a generator's: its middle square, each pixel the mean of the area that it covers.
+
+    Transparency lies on white; grey is 0.299 R + 0.587 G + 0.114 B. The page does the same to the last level.
+
+    Args:
+        picture: [H, W, C] with 1 (grey), 3 (RGB) or 4 (RGBA) channels, of any size.
+        size: Height and width of the result.
+        channels: Its channels: 1, 3 or 4.
+
+    Returns:
+        [size, size, channels]; a picture that fits already stays as it is.
+
+    Raises:
+        OptionError: It is no such picture.
+    """
+    if picture.ndim != 3 or picture.shape[2] not in (1, 3, 4) or 0 in picture.shape or picture.dtype != np.uint8:
+        found = f"{picture.dtype} {list(picture.shape)}"
+        raise OptionError(f"a picture must be uint8 [H, W, C] with 1, 3 or 4 channels; found {found}")
+    height, width, _ = picture.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    levels = _with_channels(picture[top : top + side, left : left + side].astype(np.int64), channels)
+    covered = _overlaps(side, size)  # whole numbers, which float64 adds up exactly
+    planes = covered @ levels.transpose(2, 0, 1).astype(np.float64) @ covered.T  # [C, size, size]
+    area = side * side
+    means = (2 * planes.astype(np.int64) + area) // (2 * area)  # a half is rounded up
+    fitted: Pixels = means.transpose(1, 2, 0).astype(np.uint8)
+    return fitted
+
+
+def _with_channels(levels: NDArray[np.int64], channels: int) -> NDArray[np.int64]:
+    """Pixels [H, W, 1, 3 or 4] -> [H, W, channels], in whole numbers."""
+    if levels.shape[2] == channels:
+        return levels
+    if levels.shape[2] == 4:
+        alpha = levels[..., 3:]
+        levels = (levels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    if channels == 1 and levels.shape[2] == 3:
+        # 0.299, 0.587 and 0.114 in steps of 1 / 65536, as Pillow has them
+        luma: NDArray[np.int64] = (levels @ np.array([[19595], [38470], [7471]]) + 32768) >> 16
+        return luma
+    if levels.shape[2] == 1 and channels > 1:
+        levels = levels.repeat(3, axis=2)
+    opaque = np.full((*levels.shape[:2], channels - levels.shape[2]), 255, np.int64)
+    return np.concatenate([levels, opaque], axis=2)
+
+
+def _overlaps(side: int, size: int) -> NDArray[np.float64]:
+    """[size, side]: how much of each new pixel each old one covers, of `side` in all."""
+    new, old = np.arange(size)[:, None], np.arange(side)[None]
+    ends = np.minimum((new + 1) * side, (old + 1) * size) - np.maximum(new * side, old * size)
+    overlaps: NDArray[np.float64] = np.maximum(ends, 0).astype(np.float64)
+    return overlaps
 
 
 def grid_shape(count: int, text: str | None) -> tuple[int, int]:

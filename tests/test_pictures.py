@@ -10,7 +10,7 @@ from PIL import Image
 from support.generators import oracle_pixels
 
 from ganexport.errors import OptionError, OutputExistsError
-from ganexport.pictures import grid, grid_shape, save_png, save_webp, to_uint8
+from ganexport.pictures import fit, from_uint8, grid, grid_shape, save_png, save_webp, to_uint8
 
 RANGE = (-1.0, 1.0)
 
@@ -66,6 +66,56 @@ def test_channels_go_last() -> None:
     assert pixels.dtype == np.uint8
     assert pixels[1, 3, 4, 2] == 255
     assert (pixels == 255).sum() == 1
+
+
+# -------------------------------------------------------------------------------------------- pictures of any size
+
+
+def random_picture(height: int, width: int, channels: int) -> np.ndarray:
+    return np.random.default_rng(height).integers(0, 256, (height, width, channels), np.uint8)
+
+
+@pytest.mark.parametrize("image_range", [(-1.0, 1.0), (0.0, 1.0), (-0.7, 2.3)])
+def test_levels_come_back(image_range: tuple[float, float]) -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    np.testing.assert_array_equal(to_uint8(from_uint8(levels, image_range), image_range), levels)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_what_fits_stays(channels: int) -> None:
+    picture = random_picture(8, 8, channels)
+    np.testing.assert_array_equal(fit(picture, 8, channels), picture)
+
+
+@pytest.mark.parametrize(("side", "size"), [(8, 4), (9, 4), (7, 5), (3, 8), (1, 4)])
+def test_a_pixel_is_the_mean_of_what_it_covers(side: int, size: int) -> None:
+    picture = random_picture(side, side, 1)
+    fine = picture.repeat(size, axis=0).repeat(size, axis=1).astype(np.int64)  # a new pixel is side x side of these
+    sums = fine.reshape(size, side, size, side).sum(axis=(1, 3))
+    expected = [[int(total / side**2 + 0.5) for total in row] for row in sums.tolist()]
+    np.testing.assert_array_equal(fit(picture, size, 1)[:, :, 0], expected)
+
+
+@pytest.mark.parametrize(("height", "width", "rows", "columns"), [(6, 9, (0, 6), (1, 7)), (5, 4, (0, 4), (0, 4))])
+def test_the_middle_counts(height: int, width: int, rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    picture = random_picture(height, width, 3)
+    middle = picture[slice(*rows), slice(*columns)]
+    np.testing.assert_array_equal(fit(picture, len(middle), 3), middle)
+
+
+def test_channels() -> None:
+    colour, clear = random_picture(16, 16, 3), random_picture(16, 16, 4)
+    np.testing.assert_array_equal(fit(colour, 16, 1)[:, :, 0], np.asarray(Image.fromarray(colour).convert("L")))
+    np.testing.assert_array_equal(fit(colour, 16, 4), np.asarray(Image.fromarray(colour).convert("RGBA")))
+    np.testing.assert_array_equal(fit(colour[:, :, :1], 16, 3), colour[:, :, :1].repeat(3, axis=2))
+    on_white = Image.alpha_composite(Image.new("RGBA", (16, 16), "white"), Image.fromarray(clear)).convert("RGB")
+    assert abs(fit(clear, 16, 3).astype(int) - np.asarray(on_white)).max() <= 1  # Pillow rounds more than once
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 2), (0, 8, 3)])
+def test_what_is_no_picture(shape: tuple[int, ...]) -> None:
+    with pytest.raises(OptionError, match=r"must be uint8 \[H, W, C\] with 1, 3 or 4 channels; found uint8 \["):
+        fit(np.zeros(shape, np.uint8), 4, 1)
 
 
 # ----------------------------------------------------------------------------------------------------------- grids

@@ -23,7 +23,7 @@ from ganexport.latents import (
     walk,
     z_from_seeds,
 )
-from ganexport.pictures import to_uint8
+from ganexport.pictures import fit, from_uint8, to_uint8
 
 OUTPUT = Path(__file__).parents[2] / "web_demo" / "test" / "vectors"
 SEEDS = (0, 1, 42, 5489, 2**31 - 1, 2**31, 4022730752, 2**32 - 1)
@@ -54,6 +54,27 @@ def pixels() -> list[dict[str, object]]:
         values = np.concatenate([centres, borders, np.nextafter(borders, np.float32(-np.inf))])
         levels = to_uint8(values[None, None, None], (low, high)).ravel().tolist()
         cases.append({"range": [low, high], "values": _bits(values), "levels": levels})
+    return cases
+
+
+def fits() -> list[dict[str, object]]:
+    """Pictures of odd sizes, what becomes of them at another one, and the values that an encoder gets."""
+    cases = []
+    for height, width, channels, size, wanted in ((9, 12, 4, 4, 1), (5, 5, 3, 8, 3), (7, 16, 1, 5, 3), (6, 4, 4, 3, 4)):
+        picture = np.random.RandomState(height).randint(0, 256, (height, width, channels)).astype(np.uint8)
+        fitted = fit(picture, size, wanted)
+        cases.append(
+            {
+                "width": width,
+                "height": height,
+                "data": picture.ravel().tolist(),
+                "size": size,
+                "channels": wanted,
+                "fitted": fitted.ravel().tolist(),
+                "range": RANGES[wanted // 2],
+                "values": _bits(from_uint8(fitted[None], RANGES[wanted // 2]).ravel()),
+            }
+        )
     return cases
 
 
@@ -119,6 +140,7 @@ def texts() -> dict[str, str]:
     cases = {
         "random_state.json": random_state(),
         "pixels.json": pixels(),
+        "fits.json": fits(),
         "noise.json": noise(),
         "toolbox.json": toolbox(),
     }

@@ -16,6 +16,18 @@ export interface PixelVector {
   readonly levels: readonly number[];
 }
 
+/** A picture of any size, what it is at another one, and that as the bits of float32, plane by plane. */
+export interface FitVector {
+  readonly width: number;
+  readonly height: number;
+  readonly data: readonly number[];
+  readonly size: number;
+  readonly channels: number;
+  readonly fitted: readonly number[];
+  readonly range: readonly [number, number];
+  readonly values: readonly number[];
+}
+
 /** Noise of two seeds after their z, by input, as the bits of float32. */
 export interface NoiseVector {
   readonly z: 'normal' | 'uniform';
@@ -40,6 +52,7 @@ export interface ToolboxVectors {
 
 export const randomVectors = read('random_state.json') as readonly RandomVector[];
 export const pixelVectors = read('pixels.json') as readonly PixelVector[];
+export const fitVectors = read('fits.json') as readonly FitVector[];
 export const noiseVectors = read('noise.json') as readonly NoiseVector[];
 export const toolboxVectors = read('toolbox.json') as ToolboxVectors;
 
