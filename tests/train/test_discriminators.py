@@ -6,30 +6,9 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from train.config import Config  # noqa: E402
-from train.discriminators.residual import discriminate, minibatch_stddev, parameters  # noqa: E402
+from train.discriminators.residual import discriminate, parameters  # noqa: E402
 from train.equalized import fold, initial_value  # noqa: E402
 from train.generators.style import spec  # noqa: E402
-
-
-def test_minibatch_stddev_of_known_groups():
-    x = np.zeros((4, 2, 2, 4), np.float32)
-    x[0], x[1] = 1.0, -1.0  # the first group differs by a standard deviation of 1, the second not at all
-    got = minibatch_stddev(tf.constant(x), 2, 2).numpy()
-    assert got.shape == (4, 2, 2, 2)
-    np.testing.assert_allclose(got[:2], 1.0, rtol=1e-4)
-    np.testing.assert_allclose(got[2:], 1e-4, rtol=1e-3)  # √1e-8, the guard
-
-
-def test_minibatch_stddev_keeps_its_statistics_apart():
-    x = np.zeros((2, 1, 1, 4), np.float32)
-    x[0, ..., 2:] = 2.0  # only the second half of the channels differs
-    got = minibatch_stddev(tf.constant(x), 2, 2).numpy()[0, 0, 0]
-    np.testing.assert_allclose(got, [1e-4, 1.0], rtol=1e-3)
-
-
-def tiny(image_channels, c_dim):
-    config = Config(resolution=16, channels=(8, 8, 8), d_channels=(8, 8, 8), batch=4, group=2)
-    return config, parameters(config, spec(config, image_channels, c_dim))
 
 
 @pytest.mark.parametrize("c_dim", [0, 3])

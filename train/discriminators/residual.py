@@ -16,9 +16,10 @@ from ganexport.ops.protocol import fir_taps
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
+from train.discriminators.minibatch import minibatch_stddev
 from train.equalized import Parameter
 
-__all__ = ["discriminate", "minibatch_stddev", "parameters"]
+__all__ = ["discriminate", "parameters"]
 
 Tensor = Any
 FIR = (1.0, 3.0, 3.0, 1.0)
@@ -92,22 +93,6 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
     direction = tf.matmul(labels, weights["label.weight"])  # [N, C]
     direction *= tf.math.rsqrt(tf.reduce_mean(tf.square(direction), axis=1, keepdims=True) + 1e-8)
     return Answers(tf.reduce_sum(x * direction, axis=1) / math.sqrt(x.shape[1]), x)
-
-
-def minibatch_stddev(x: Tensor, group: int, statistics: int) -> Tensor:
-    """Maps [N, H, W, statistics]: how much a group of `group` consecutive pictures differ.
-
-    The standard deviation over the group is averaged over positions and over C / statistics neighbouring channels. The
-    pictures of a group must share a label: over mixed labels the statistic is satisfied by one picture per class.
-
-    Source: Karras et al. 2018, section 3; several statistics as in StyleGAN2-ADA.
-    """
-    n = tf.shape(x)[0]
-    h, w, c = x.shape[1:]
-    grouped = tf.reshape(x, [-1, group, h, w, statistics, c // statistics])  # [N/G, G, H, W, S, C/S]
-    variance = tf.math.reduce_variance(grouped, axis=1)
-    stddev = tf.reduce_mean(tf.sqrt(variance + tf.constant(1e-8, x.dtype)), axis=[1, 2, 4])  # [N/G, S]
-    return tf.ones([n, h, w, statistics], x.dtype) * tf.repeat(stddev, group, axis=0)[:, None, None, :]
 
 
 def _blur(x: Tensor, padding: tuple[int, int], stride: int = 1) -> Tensor:
