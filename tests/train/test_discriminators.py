@@ -11,6 +11,11 @@ from train.equalized import fold, initial_value  # noqa: E402
 from train.generators.style import spec  # noqa: E402
 
 
+def tiny(image_channels, c_dim):
+    config = Config(resolution=16, channels=(8, 8, 8), d_channels=(8, 8, 8), batch=4, group=2)
+    return config, parameters(config, spec(config, image_channels, c_dim))
+
+
 @pytest.mark.parametrize("c_dim", [0, 3])
 def test_discriminator_gives_one_logit_a_picture_that_knows_its_label(c_dim):
     config, trained = tiny(1, c_dim)
