@@ -30,16 +30,21 @@ export class FakeRuntime implements Runtime {
   readonly layout = 'NCHW';
   readonly version = '1';
   readonly runs: Run[] = [];
+  /** Names of the graphs of each load. */
+  readonly loads: string[][] = [];
   disposed = 0;
   /** Called before a run; what it throws is that run's failure. */
   before: (run: Run) => void | Promise<void> = () => undefined;
 
-  async load(): Promise<void> {}
+  async load(graphs: object): Promise<void> {
+    this.loads.push(Object.keys(graphs));
+  }
 
   async run(graph: string, inputs: Tensors, outputs: readonly string[]): Promise<Tensors> {
     const run = { graph, inputs, outputs };
     this.runs.push(run);
     await this.before(run);
+    if (graph === 'encoder') return encoded(inputs['image']!);
     if (graph === 'mapping') return { ws: mapped(inputs['truncation_psi']!) };
     return Object.fromEntries(outputs.map((name) => [name, grey(name, inputs['ws']!)]));
   }
@@ -51,6 +56,16 @@ export class FakeRuntime implements Runtime {
   async dispose(): Promise<void> {
     this.disposed++;
   }
+}
+
+/** z [N, 5]: five times the first value of each picture; c_logits [N, 3]: it, 0 and 0. */
+function encoded({ shape, data }: Tensor): Tensors {
+  const count = shape[0]!;
+  const firsts = Array.from({ length: count }, (_, at) => data[(at * data.length) / count]!);
+  return {
+    z: { shape: [count, 5], data: Float32Array.from(firsts.flatMap((first) => Array<number>(5).fill(first))) },
+    c_logits: { shape: [count, 3], data: Float32Array.from(firsts.flatMap((first) => [first, 0, 0])) },
+  };
 }
 
 /** [N, 4] -> [N, 4, 2]: each psi twice. */
@@ -65,7 +80,7 @@ function grey(name: string, ws: Tensor): Tensor {
   return { shape: [ws.shape[0]!, 1, size, size], data };
 }
 
-/** A bundle of two stages with a direction, for both targets, whose every request is answered. */
+/** A bundle of two stages with a direction, for both targets, and an encoder for one of them, whose every request is answered. */
 export async function serveBundle(): Promise<Manifest> {
   const vectors = writeSafetensors(new Map([['pca-0', { dtype: 'F32', shape: [2], data: Float32Array.of(3, 4) }]]));
   const manifest = await bundle(vectors);
@@ -88,9 +103,17 @@ async function bundle(vectors: Uint8Array): Promise<Manifest> {
         'graph.tfjs': entry,
         'shared.bin': entry,
         'own.bin': entry,
+        'encoder.onnx': entry,
         'directions.safetensors': { bytes: vectors.length, sha256: await sha256(vectors) },
       },
       defaults: { truncation_psi: 1, noise_mode: 'const', inputs: { shift: [3, 4] } },
+      encoder: {
+        file: null,
+        weights_sha256: '0'.repeat(64),
+        space: 'z',
+        graphs: { onnx: graph('encoder.onnx', [], ['image'], ['z', 'c_logits']) },
+        figures: {},
+      },
       directions: { file: 'directions.safetensors', items: [{ ...direction, explained: 0.5, preview: null }] },
     },
   );

@@ -1,8 +1,9 @@
 /** The page's side and the worker's side of the protocol, with a channel between them in place of a thread. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import type { Generator, LatentOptions, Latents, OpenOptions, Progress } from '../src/lib/api';
+import type { Encoded, Generator, LatentOptions, Latents, OpenOptions, Progress } from '../src/lib/api';
 import { GanExportError } from '../src/lib/errors';
+import type { Picture } from '../src/lib/fit';
 import { openBundle } from '../src/lib/generator';
 import type { Pictures } from '../src/lib/pixels';
 import { connect } from '../src/lib/worker/connection';
@@ -82,6 +83,19 @@ it('sends latents there and back, also those that a framework wraps', async () =
   expect(await generator.draw(wrapped)).toEqual(PICTURES);
   expect(latents.tensor.data).toHaveLength(2); // still there: the worker got a copy
   expect(await generator.grow(latents)).toEqual([PICTURES, PICTURES]);
+});
+
+it('sends pictures there no larger than they are needed, and their latents back', async () => {
+  const encoder = { file: null, weights_sha256: '', space: 'z', graphs: {}, figures: {} } as const;
+  open = async (_, options) => ({ ...fakeGenerator(options), manifest: manifestOf({}, { encoder }) });
+  const generator = await openBundle(URL_OF_IT);
+  const picture = { data: new Uint8ClampedArray(4 * 8 * 9).fill(255), width: 8, height: 9 };
+  expect(await generator.encode([picture, picture])).toMatchObject({ seeds: [4, 4], tensor: { data: Float32Array.of(255, 255) } });
+});
+
+it('says that there is no encoder', async () => {
+  const generator = await openBundle(URL_OF_IT);
+  await expect(generator.encode([])).rejects.toMatchObject({ code: 'option', message: expect.stringContaining('tiny has no encoder') });
 });
 
 it('tells of previews where they are wanted, and only there', async () => {
@@ -227,10 +241,18 @@ function fakeGenerator(_: OpenOptions): Generator {
       onPreview?.(copy(), seeds[0]!);
       return copy();
     },
+    encode: async (pictures) => encodedOf(pictures),
     directions: async () => [],
     tensorCount: async () => 7,
     dispose: async () => undefined,
   };
+}
+
+/** What they are, with their first levels for z. */
+function encodedOf(pictures: readonly Picture[]): Encoded {
+  const tensor = { shape: [pictures.length, 1], data: Float32Array.from(pictures, ({ data }) => data[0]!) };
+  const seeds = pictures.map(({ width }) => width);
+  return { space: 'z', tensor, labels: null, seeds, pictures: PICTURES, probabilities: null };
 }
 
 function copy(): Pictures {

@@ -1,3 +1,4 @@
+import type { Picture } from './fit';
 import type { Direction, Manifest } from './manifest';
 import type { Pictures } from './pixels';
 import type { RuntimeName } from './runtimes/registry';
@@ -73,6 +74,22 @@ export interface DrawOptions {
 
 export interface GenerateOptions extends LatentOptions, DrawOptions {}
 
+export interface EncodeOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Latents that were found for pictures, with seed 0 and the class that each was read as.
+ *
+ * In z of a family with a w space they are mapped before they are drawn, under any class: `latents({ seeds, label, z })`.
+ */
+export interface Encoded extends Latents {
+  /** The pictures as the encoder saw them. */
+  readonly pictures: Pictures;
+  /** [N, c_dim]: how sure it is of each class; null without classes. */
+  readonly probabilities: Tensor | null;
+}
+
 /** A direction of the bundle with its vector. */
 export interface LoadedDirection extends Omit<Direction, 'preview'> {
   /** [w_dim] or [z_dim]; an amount of 1 moves by one standard deviation. */
@@ -93,6 +110,11 @@ export interface Generator {
   grow(latents: Latents, options?: DrawOptions): Promise<Pictures[]>;
   /** `latents`, then `draw`. */
   generate(options: GenerateOptions): Promise<Pictures>;
+  /**
+   * Find the latents of pictures of any size: grey, RGB or RGBA bytes, such as an `ImageData`. The middle square of each is
+   * brought to the size of the generator's own. The encoder is fetched when this is first called; not every bundle has one.
+   */
+  encode(pictures: readonly Picture[], options?: EncodeOptions): Promise<Encoded>;
   /** The bundle's directions with their vectors, fetched when first asked for; empty where it has none. */
   directions(): Promise<readonly LoadedDirection[]>;
   /** Tensors that the runtime holds now, where it counts them. */

@@ -9,7 +9,7 @@ import type { Runtime } from './runtimes/runtime';
 import type { Tensor, Tensors } from './tensor';
 
 /** Pixels of one run of a graph: 4 pictures of 256 x 256. More of them would need more memory, not less time. */
-const PIXELS_A_RUN = 4 * 256 * 256;
+export const PIXELS_A_RUN = 4 * 256 * 256;
 
 /** Of one run: about a second of one processor, so that an abort is heard soon. */
 const MULTIPLY_ADDS_A_RUN = 1e9;
@@ -86,7 +86,8 @@ function picturesOf(name: string, image: Tensor, count: number, { layout }: Runt
   return toPixels(image, layout, spec.image_range);
 }
 
-function requireShape(name: string, { shape }: Tensor, promised: readonly number[]): void {
+/** @throws GanExportError `runtime` when a graph gave something else than the manifest promises. */
+export function requireShape(name: string, { shape }: Tensor, promised: readonly number[]): void {
   if (String(shape) === String(promised)) return;
   throw new GanExportError('runtime', `${name} is [${shape.join(', ')}]; the manifest promises [${promised.join(', ')}]`);
 }

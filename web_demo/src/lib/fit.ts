@@ -24,8 +24,13 @@ interface Share {
  */
 export function fitPictures(pictures: readonly Picture[], size: number, channels: number): Pictures {
   const data = new Uint8ClampedArray(pictures.length * size * size * channels);
-  pictures.forEach((picture, n) => data.set(fitPicture(picture, size, channels), n * size * size * channels));
+  pictures.forEach((picture, n) => data.set(fitLevels(picture, size, channels), n * size * size * channels));
   return { data, count: pictures.length, width: size, height: size, channels };
+}
+
+/** The same for one. */
+export function fitPicture(picture: Picture, size: number, channels: number): Picture {
+  return fitPictures([picture], size, channels);
 }
 
 /** Values of pictures from one index to another, as a graph takes them: level · (hi − lo) / 255 + lo in float32. */
@@ -46,7 +51,7 @@ export function toImage(pictures: Pictures, start: number, end: number, layout: 
   return { shape: layout === 'NCHW' ? [count, channels, height, width] : [count, height, width, channels], data };
 }
 
-function fitPicture(picture: Picture, size: number, channels: number): number[] {
+function fitLevels(picture: Picture, size: number, channels: number): number[] {
   const { width, height } = picture;
   const read = reader(picture, channels);
   const side = Math.min(width, height);

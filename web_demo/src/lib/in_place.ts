@@ -1,5 +1,7 @@
 import type {
   DrawOptions,
+  Encoded,
+  EncodeOptions,
   GenerateOptions,
   Generator,
   LatentOptions,
@@ -8,12 +10,15 @@ import type {
   OpenOptions,
 } from './api';
 import { loadDirections } from './directions';
+import { Downloads } from './downloads';
 import { drawLatents, makeLatents, sizesOf } from './draw';
+import { encodePictures } from './encode';
 import type { Engine } from './engine';
 import { Engines } from './engines';
 import { GanExportError } from './errors';
+import { fitPictures, type Picture } from './fit';
 import { absoluteUrl } from './loading';
-import type { Manifest } from './manifest';
+import { encoderOf, type Manifest } from './manifest';
 import { fetchManifest } from './fetch_manifest';
 import type { Pictures } from './pixels';
 import { Queue } from './queue';
@@ -71,6 +76,13 @@ class LocalGenerator implements Generator {
     return this.#add(() => this.#drawSizes(latents, sizes, options), options.signal);
   }
 
+  async encode(pictures: readonly Picture[], options: EncodeOptions = {}): Promise<Encoded> {
+    encoderOf(this.manifest);
+    const { resolution, image_channels: channels } = this.manifest.spec;
+    const fitted = fitPictures(pictures, resolution, channels);
+    return this.#add(() => this.#encode(fitted, options.signal), options.signal);
+  }
+
   async directions(): Promise<readonly LoadedDirection[]> {
     this.#directions ??= loadDirections(this.manifest, this.url);
     this.#directions.catch(() => (this.#directions = null)); // the next call tries again
@@ -97,6 +109,15 @@ class LocalGenerator implements Generator {
 
   #latents(options: LatentOptions): Promise<Latents> {
     return this.#engines.use((engine) => makeLatents(engine, this.manifest, options), options.signal);
+  }
+
+  async #encode(pictures: Pictures, signal: AbortSignal | undefined): Promise<Encoded> {
+    const downloads = new Downloads(this.manifest, this.url, signal, this.#engines.options.onProgress);
+    try {
+      return await this.#engines.use((engine) => encodePictures(engine, downloads, pictures, signal), signal);
+    } finally {
+      downloads.close();
+    }
   }
 
   async #draw(latents: Latents, options: DrawOptions): Promise<Pictures> {

@@ -1,6 +1,7 @@
 /** The library without the element: bundles, generators, and numpy's random numbers. */
 export type * from './api';
 export { GanExportError, type ErrorCode } from './errors';
+export type { Picture } from './fit';
 export { fetchManifest, openBundle } from './generator';
 export { labelIndex } from './latents';
 export { CACHE_BUDGET_BYTES, cacheSize, clearCache } from './loading';

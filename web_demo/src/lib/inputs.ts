@@ -64,7 +64,10 @@ export function drawInputs(
 function requireLatents({ space, tensor, labels, seeds }: Latents, needsLabels: boolean, manifest: Manifest): void {
   const { name, spec } = manifest;
   const own = spec.num_ws > 0 ? 'w' : 'z';
-  if (space !== own) throw new GanExportError('option', `${name} draws from ${own}; these latents are in ${space}`);
+  if (space !== own) {
+    const how = own === 'w' ? '; latents({ z, … }) takes them there' : '';
+    throw new GanExportError('option', `${name} draws from ${own}; these latents are in ${space}${how}`);
+  }
   const row = own === 'w' ? [spec.num_ws, spec.w_dim] : [spec.z_dim];
   requireShape('latents', tensor, [seeds.length, ...row]);
   if (needsLabels && labels?.length !== seeds.length) {

@@ -1,5 +1,5 @@
 import { GanExportError } from './errors';
-import type { FileEntry, Graph, Manifest } from './manifest.generated';
+import type { Encoder, FileEntry, Graph, Manifest } from './manifest.generated';
 import schema from './manifest.schema.generated.json';
 import { misfitOf } from './schema';
 
@@ -62,6 +62,16 @@ export function urlOf(manifestUrl: URL, path: string): URL {
     throw new GanExportError('manifest', `${manifestUrl.href} names ${path}, which lies outside the bundle`);
   }
   return url;
+}
+
+/**
+ * What finds the latents of pictures.
+ *
+ * @throws GanExportError `option` when the bundle has none.
+ */
+export function encoderOf({ name, encoder }: Manifest): Encoder {
+  if (encoder === null) throw new GanExportError('option', `${name} has no encoder: latents of pictures cannot be found`);
+  return encoder;
 }
 
 /** The files that a graph needs: itself, then its weights. */

@@ -1,6 +1,8 @@
 import { orAborted } from '../abort';
 import type {
   DrawOptions,
+  Encoded,
+  EncodeOptions,
   GenerateOptions,
   Generator,
   LatentOptions,
@@ -9,7 +11,8 @@ import type {
   OpenOptions,
 } from '../api';
 import { GanExportError } from '../errors';
-import type { Manifest } from '../manifest';
+import { fitPicture, type Picture } from '../fit';
+import { encoderOf, type Manifest } from '../manifest';
 import type { Pictures } from '../pixels';
 import type { RuntimeName } from '../runtimes/registry';
 import { connect, type Connection } from './connection';
@@ -72,6 +75,13 @@ class RemoteGenerator implements Generator {
   generate(options: GenerateOptions): Promise<Pictures> {
     const previews = options.onPreview !== undefined;
     return this.#call({ method: 'generate', options: sendOptions(options), previews }, options);
+  }
+
+  async encode(pictures: readonly Picture[], options: EncodeOptions = {}): Promise<Encoded> {
+    encoderOf(this.manifest);
+    const { resolution, image_channels: channels } = this.manifest.spec;
+    const fitted = pictures.map((picture) => fitPicture(picture, resolution, channels)); // less to send
+    return this.#call({ method: 'encode', pictures: fitted }, options);
   }
 
   directions(): Promise<readonly LoadedDirection[]> {

@@ -1,6 +1,7 @@
 /** What the page and its worker say to each other. Every request has a number, which its replies bear. */
 import type {
   DrawOptions,
+  Encoded,
   Fallback,
   GenerateOptions,
   LatentOptions,
@@ -10,6 +11,7 @@ import type {
   Progress,
 } from '../api';
 import { type ErrorCode, GanExportError, messageOf } from '../errors';
+import type { Picture } from '../fit';
 import type { Manifest } from '../manifest';
 import type { Pictures } from '../pixels';
 import type { RuntimeName } from '../runtimes/registry';
@@ -23,6 +25,7 @@ export type Call =
   | { readonly method: 'draw'; readonly latents: Latents; readonly options: Sent<DrawOptions>; readonly previews: boolean }
   | { readonly method: 'grow'; readonly latents: Latents; readonly options: Sent<DrawOptions> }
   | { readonly method: 'generate'; readonly options: Sent<GenerateOptions>; readonly previews: boolean }
+  | { readonly method: 'encode'; readonly pictures: readonly Picture[] }
   | { readonly method: 'directions' | 'tensorCount' | 'dispose' };
 
 /** What a call gives. */
@@ -31,6 +34,7 @@ export interface Results {
   readonly draw: Pictures;
   readonly grow: Pictures[];
   readonly generate: Pictures;
+  readonly encode: Encoded;
   readonly directions: readonly LoadedDirection[];
   readonly tensorCount: number | null;
   readonly dispose: void;

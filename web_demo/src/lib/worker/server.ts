@@ -102,6 +102,8 @@ async function run(
       const grown = await generator.grow(call.latents, { ...call.options, signal });
       return { value: grown, transfer: grown.map(({ data }) => data.buffer) };
     }
+    case 'encode':
+      return { value: await generator.encode(call.pictures, { signal }), transfer: [] };
     default: // directions are kept, hence copied
       return { value: await generator[call.method](), transfer: [] };
   }
