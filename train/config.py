@@ -12,6 +12,9 @@ from ganexport.errors import OptionError
 
 __all__ = ["PRESETS", "Config", "preset"]
 
+GROWING = ("progressive", "stylegan")
+"""Architectures that can begin with small pictures."""
+
 
 CLASSIC = ("mlp", "dcgan")
 """Architectures whose layers have BatchNorm in training."""
@@ -28,7 +31,7 @@ class Config:
     """A training run. Every field can be set on the command line.
 
     Attributes:
-        architecture: Family of the generator: mlp, dcgan, stylegan2.
+        architecture: Family of the generator: mlp, dcgan, progressive, stylegan or stylegan2.
         data: What to learn from: a built-in set's name, an `.npz`, a folder or zip of pictures, or `keras:NAME`.
         resolution: Height and width in pixels: 4, 8, 16, …
         held_out: Pictures kept from training, to measure against.
@@ -162,6 +165,8 @@ class Config:
             )
 
     def _check_growth(self) -> None:
+        if self.start_resolution and self.architecture not in GROWING:
+            raise OptionError(f"--start-resolution is for {' and '.join(GROWING)}; {self.architecture} does not grow")
         sizes = [4 << i for i in range(11) if 4 << i <= self.resolution]
         if self.start_resolution not in (0, *sizes):
             raise OptionError(
@@ -227,6 +232,10 @@ _MLP = dataclasses.replace(
     _DCGAN, architecture="mlp", channels=(256, 512, 1024), d_channels=(256, 512, 1024), d_norm="none"
 )
 
+_PROGRESSIVE = Config(
+    architecture="progressive", start_resolution=4, kimg=300.0, anneal_kimg=300.0, g_lr=0.002, d_lr=0.002
+)
+
 PRESETS = {
     "digits": Config(),
     "emoji-people": Config(
@@ -249,6 +258,8 @@ PRESETS = {
     "infogan": dataclasses.replace(
         _DCGAN, z_dim=64, z_distribution="uniform", categories=10, codes=2, metrics_kimg=0.0
     ),
+    "progressive": _PROGRESSIVE,
+    "stylegan": dataclasses.replace(_PROGRESSIVE, architecture="stylegan"),
     "digits-tiny": Config(
         resolution=16,
         z_dim=16,

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ganexport.architectures._growing import GrownSpec, resolutions
+from ganexport.architectures._growing import GrownSpec
+from ganexport.spec import GeneratorSpec
 from train.config import Config
 
 __all__ = ["Growth", "exported_spec", "fade_at", "faded", "growth_at", "pictures_at", "trained_spec"]
@@ -64,24 +65,25 @@ def fade_at(config: Config, level: int, step: Tensor) -> Tensor:
     return tf.cast(step * config.batch - begin, tf.float32) / tf.cast(fade, tf.float32)
 
 
-def exported_spec(spec: GrownSpec, growth: Growth) -> GrownSpec:
+def exported_spec(spec: GeneratorSpec, growth: Growth) -> GrownSpec:
     """The generator as it is at this moment, its pictures doubled up to the full resolution."""
+    assert isinstance(spec, GrownSpec)
     left = len(spec.channels) - 1 - growth.level
     return _cut(spec, growth.level, left + (1.0 - growth.fade))
 
 
-def trained_spec(spec: GrownSpec, level: int, *, fading: bool) -> GrownSpec:
+def trained_spec(spec: GeneratorSpec, level: int, *, fading: bool) -> GrownSpec:
     """The generator that draws pictures of 4 << level; fading, it gives two blocks equal shares (see `faded`)."""
     return _cut(spec, level, 0.5 if fading else 0.0)
 
 
-def faded(values: Mapping[str, Tensor], spec: GrownSpec, fade: Tensor) -> dict[str, Tensor]:
-    """Values for a fading `trained_spec` with the true shares in its to-RGB tensors.
+def faded(values: Mapping[str, Tensor], level: int, fade: Tensor) -> dict[str, Tensor]:
+    """Values for the fading `trained_spec` of a level, with the true shares in its to-RGB tensors.
 
     The spec's shares are numbers of the compiled graph and stay one half; times 2·share, they are what the step says.
     """
-    shares = zip(resolutions(spec)[-2:], (1.0 - fade, fade), strict=True)
-    names = {f"synthesis.b{size}.torgb.{part}": share for size, share in shares for part in ("weight", "bias")}
+    shares = {2 << level: 1.0 - fade, 4 << level: fade}
+    names = {f"synthesis.b{size}.torgb.{part}": share for size, share in shares.items() for part in ("weight", "bias")}
     return {**values, **{name: values[name] * (2.0 * share) for name, share in names.items()}}
 
 
@@ -104,8 +106,9 @@ def _shrunk(images: Tensor, factor: int) -> Tensor:
     return images if factor == 1 else tf.nn.avg_pool2d(images, factor, factor, "VALID")
 
 
-def _cut(spec: GrownSpec, level: int, lod: float) -> GrownSpec:
+def _cut(spec: GeneratorSpec, level: int, lod: float) -> GrownSpec:
     """The same generator with blocks up to `level` only."""
+    assert isinstance(spec, GrownSpec)
     fields = spec.model_dump() | {"channels": spec.channels[: level + 1], "lod": lod}
     fields["resolution"] = 4 << (level + int(lod))
     fields["num_ws"] = 2 * (level + 1) if spec.has_w_space else 0

@@ -15,12 +15,13 @@ import tensorflow as tf
 from PIL import Image
 
 from ganexport.atomic import atomic_path
+from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import prepare
 from train.metrics.measure import measure
 from train.progress import Progress
-from train.sampling import make_generate, picture_grid, to_generator
+from train.sampling import GenerateFn, drawn_spec, make_generate, picture_grid, to_generator
 from train.snapshot import RunFolder
 from train.state import State
 from train.step import kind_at, make_step
@@ -67,7 +68,7 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.state = config, folder, state
         self.data, self.held_out, self.strategy = data, held_out, strategy
-        self.generate = make_generate(state.spec, lambda: state.family.canonical(state.g_ema, state.spec))
+        self._drawn: tuple[GeneratorSpec, GenerateFn] | None = None
         self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
         self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
@@ -76,17 +77,28 @@ class _Run:
         """Thousands of real pictures shown so far."""
         return self.state.step * self.config.batch / 1000
 
+    @property
+    def generate(self) -> GenerateFn:
+        """Draws with the averaged generator, as far as it has grown."""
+        state, spec = self.state, drawn_spec(self.config, self.state)
+        if self._drawn is None or self._drawn[0] != spec:
+            self._drawn = spec, make_generate(spec, lambda: state.family.canonical(state.g_ema, spec))
+        return self._drawn[1]
+
     def until(self, steps: int, interrupted: Callable[[], bool]) -> None:
         """Train up to step `steps`, or until interrupted; snapshot on the way and at the end."""
         config, state = self.config, self.state
-        step_of, logs = make_step(config, state), dict[str, Any]()
+        step_of, logs, level = make_step(config, state), dict[str, Any](), -1
         snapshot, metrics = config.step_at(config.snapshot_kimg), config.step_at(config.metrics_kimg)
         measured = config.metrics_kimg > 0 and self.data.c_dim > 0
         with Progress(self.kimg, steps * config.batch / 1000) as progress:
             while state.step < steps and not interrupted():
                 images, one_hot = self._batch(state.step)
-                step = step_of(kind_at(config, state.step))
-                logs |= step(images, one_hot, tf.constant(state.step, tf.int32))
+                kind = kind_at(config, state.step)
+                if kind.level is not None and kind.level != level:
+                    level = kind.level
+                    progress.note(f"{self.kimg:.1f} kimg: pictures of {4 << level}×{4 << level} from here on")
+                logs |= step_of(kind)(images, one_hot, tf.constant(state.step, tf.int32))
                 state.step += 1
                 if state.step % LOG_INTERVAL == 0 or state.step == steps:
                     losses = {name: float(value) for name, value in logs.items()}

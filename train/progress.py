@@ -43,6 +43,10 @@ class Progress:
     ) -> None:
         self._bar.stop()
 
+    def note(self, text: str) -> None:
+        """Print a line that stays."""
+        self._console.print(text, highlight=False)
+
     def update(self, kimg: float, losses: dict[str, float]) -> None:
         """Show the state of things after `kimg`."""
         now = time.monotonic()

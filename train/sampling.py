@@ -19,9 +19,10 @@ from ganexport.spec import GeneratorSpec
 from ganexport.weights import hash_tensors
 from train.config import Config
 from train.data import Dataset
+from train.growing import exported_spec, growth_at
 from train.state import State
 
-__all__ = ["GenerateFn", "make_generate", "picture_grid", "to_generator"]
+__all__ = ["GenerateFn", "drawn_spec", "make_generate", "picture_grid", "to_generator"]
 
 GenerateFn = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[np.uint8]]
 """(z [N, z_dim], labels [N] or None) -> pictures uint8 [N, H, W, C], at psi 1."""
@@ -67,10 +68,17 @@ def picture_grid(generate: GenerateFn, spec: GeneratorSpec, columns: int = 12) -
     return grid(generate(z, labels), columns, rows)
 
 
+def drawn_spec(config: Config, state: State) -> GeneratorSpec:
+    """What the run's generator is at this moment: the whole of it, or the blocks that have come by now."""
+    growth = growth_at(config, state.step)
+    return state.spec if growth is None else exported_spec(state.spec, growth)
+
+
 def to_generator(config: Config, state: State, data: Dataset) -> Generator:
-    """The averaged generator in canonical form."""
+    """The averaged generator in canonical form, as far as it has grown."""
+    spec = drawn_spec(config, state)
     values = {name: v.numpy() for name, v in state.g_ema.items()}
-    weights = {k: np.asarray(v, np.float32) for k, v in state.family.canonical(values, state.spec).items()}
+    weights = {k: np.asarray(v, np.float32) for k, v in state.family.canonical(values, spec).items()}
     provenance = Provenance(
         source_format="ganexport training",
         source_sha256=None,
@@ -80,7 +88,7 @@ def to_generator(config: Config, state: State, data: Dataset) -> Generator:
         training={"kimg": state.step * config.batch / 1000, "config": _plain(config)},
     )
     return Generator(
-        state.spec,
+        spec,
         weights,
         provenance,
         data.label_names if config.c_dim(data.c_dim) and not config.categories else None,

@@ -11,9 +11,11 @@ import tensorflow as tf
 from train.augment import adjusted_probability, augment
 from train.config import Config
 from train.discriminators import Answers, information
+from train.discriminators.growing import FADE
 from train.equalized import fold
 from train.generators import Latents
 from train.generators.training_ops import TrainingOps
+from train.growing import fade_at, faded, growth_at, pictures_at, trained_spec
 from train.losses.adversarial import ADVERSARIAL
 from train.losses.labels import information_loss, mismatch_loss
 from train.losses.regularisers import r1_penalty
@@ -37,29 +39,40 @@ class Kind(NamedTuple):
     Attributes:
         with_r1: Whether the R1 penalty is among the discriminator's terms.
         with_g: Whether the generator learns too.
+        level: The newest block of a run that grows; None of one that does not.
+        fading: Whether that block is still fading in.
     """
 
     with_r1: bool = False
     with_g: bool = True
+    level: int | None = None
+    fading: bool = False
 
 
 def kind_at(config: Config, step: int) -> Kind:
     """What step number `step` does."""
+    growth = growth_at(config, step)
     return Kind(
         with_r1=config.r1_gamma > 0 and step % config.r1_interval == 0,
         with_g=step >= config.d_pretrain and (step + 1) % config.d_steps == 0,
+        level=growth.level if growth else None,
+        fading=growth is not None and growth.fading,
     )
 
 
 def make_step(config: Config, state: State) -> Callable[[Kind], Step]:
     """Compile the steps of a run, each kind once."""
-    halves, strategy, made = _Halves(config, state), tf.distribute.get_strategy(), dict[Kind, Step]()
+    strategy, made = tf.distribute.get_strategy(), dict[Kind, Step]()
 
     def run(images: Tensor, one_hot: Tensor, step: Tensor, kind: Kind) -> Logs:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.stack([config.seed, step * 64 + replica])
         labels = one_hot if state.spec.c_dim and not config.categories else None
+        halves = _Halves(config, state, kind, step)
         logs = halves.discriminator(images, labels, step, stream(seed, 1), with_r1=kind.with_r1)
+        if kind.level is not None:
+            logs["resolution"] = tf.constant(float(4 << kind.level))
+            logs["fade"] = tf.constant(1.0) if halves.fade is None else halves.fade
         if kind.with_g:
             logs |= halves.generator(labels, tf.shape(images)[0], step, stream(seed, 2))
         return logs
@@ -92,8 +105,12 @@ class _Drawn(NamedTuple):
 class _Halves:
     """Both halves of a step, on one replica."""
 
-    def __init__(self, config: Config, state: State) -> None:
+    def __init__(self, config: Config, state: State, kind: Kind, step: Tensor) -> None:
         self.config, self.state, self.loss = config, state, ADVERSARIAL[LOSS]
+        self.level, self.spec, self.fade = kind.level, state.spec, None
+        if kind.level is not None:
+            self.spec = trained_spec(state.spec, kind.level, fading=kind.fading)
+            self.fade = fade_at(config, kind.level, step) if kind.fading else None
         self.compute = tf.bfloat16 if config.mixed_precision else tf.float32
 
     def discriminator(
@@ -102,11 +119,13 @@ class _Halves:
         """Teach the discriminator with real pictures and as many generated ones."""
         config, state = self.config, self.state
         drawn = self._draw(labels, tf.shape(images)[0], stream(seed, 1))
+        if self.level is not None:
+            images = pictures_at(images, self.level, self.fade)
         images, fakes = self._seen(images, stream(seed, 2)), self._seen(drawn.images, stream(seed, 3))
         logs: Logs = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.d_trainable)
-            weights = fold(state.d, state.d_parameters)
+            weights = self._critic()
             real = self._judge(weights, images, labels).logits
             answers = self._judge(weights, fakes, labels)
             fake = answers.logits
@@ -135,7 +154,7 @@ class _Halves:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.g_trainable)
             drawn = self._draw(labels, count, stream(seed, 1))
-            weights = fold(state.d, state.d_parameters)
+            weights = self._critic()
             answers = self._judge(weights, self._seen(drawn.images, stream(seed, 2)), labels)
             loss = logs["loss_g"] = self.loss.generator(answers.logits)
             if self.config.recovers_codes:
@@ -148,7 +167,9 @@ class _Halves:
 
     def _draw(self, labels: Tensor | None, count: Tensor, seed: Tensor) -> _Drawn:
         """`count` fresh pictures of these labels, or of fresh categories."""
-        family, g, spec = self.state.family, self.state.g, self.state.spec
+        family, g, spec = self.state.family, self.state.g, self.spec
+        if self.level is not None and self.fade is not None:
+            g = faded(g, self.level, self.fade)
         if self.config.categories:
             chosen = tf.random.stateless_uniform([count], stream(seed, 3), 0, self.config.categories, tf.int32)
             labels = tf.one_hot(chosen, self.config.categories)
@@ -157,6 +178,11 @@ class _Halves:
         images = family.pictures(ops, g, spec, latents, labels)
         seen = ops.seen if latents.mean_w is None else {**ops.seen, "mapping.w_avg": latents.mean_w}
         return _Drawn(tf.cast(images, tf.float32), latents, labels, seen)
+
+    def _critic(self) -> dict[str, Tensor]:
+        """The discriminator's weights."""
+        weights = fold(self.state.d, self.state.d_parameters)
+        return weights if self.fade is None else {**weights, FADE: self.fade}
 
     def _seen(self, images: Tensor, seed: Tensor) -> Tensor:
         """What the discriminator sees of pictures."""

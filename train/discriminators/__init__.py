@@ -45,9 +45,15 @@ def discriminator_of(architecture: str) -> Discriminator:
     Raises:
         OptionError: None is known.
     """
-    from train.discriminators import convolutional, dense, residual
+    from train.discriminators import convolutional, dense, growing, residual
 
-    known: dict[str, Discriminator] = {"dcgan": convolutional, "mlp": dense, "stylegan2": residual}
+    known: dict[str, Discriminator] = {
+        "dcgan": convolutional,
+        "mlp": dense,
+        "progressive": growing,
+        "stylegan": growing,
+        "stylegan2": residual,
+    }
     if architecture not in known:
         raise OptionError(f"train knows no discriminator for {architecture!r}; choose from {', '.join(known)}")
     return known[architecture]

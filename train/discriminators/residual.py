@@ -19,7 +19,7 @@ from train.discriminators import Answers
 from train.discriminators.minibatch import minibatch_stddev
 from train.equalized import Parameter
 
-__all__ = ["discriminate", "parameters"]
+__all__ = ["STATISTICS", "discriminate", "parameters", "projected"]
 
 Tensor = Any
 FIR = (1.0, 3.0, 3.0, 1.0)
@@ -87,12 +87,16 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
     x = activate(conv(x, "b4.conv.weight"), "b4.conv.bias")
     x = tf.reshape(x, [-1, math.prod(x.shape[1:])])  # [N, 16 C]
     x = activate(tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)), "b4.fc.bias")
-    x = tf.cast(x, tf.float32)
+    return projected(weights, tf.cast(x, tf.float32), labels)
+
+
+def projected(weights: Mapping[str, Tensor], features: Tensor, labels: Tensor | None) -> Answers:
+    """Features [N, F] float32 -> logits: a dense layer's, or the projection on the label's direction."""
     if labels is None:
-        return Answers(tf.reduce_sum(x * weights["out.weight"], axis=1) + weights["out.bias"], x)
-    direction = tf.matmul(labels, weights["label.weight"])  # [N, C]
+        return Answers(tf.reduce_sum(features * weights["out.weight"], axis=1) + weights["out.bias"], features)
+    direction = tf.matmul(labels, weights["label.weight"])  # [N, F]
     direction *= tf.math.rsqrt(tf.reduce_mean(tf.square(direction), axis=1, keepdims=True) + 1e-8)
-    return Answers(tf.reduce_sum(x * direction, axis=1) / math.sqrt(x.shape[1]), x)
+    return Answers(tf.reduce_sum(features * direction, axis=1) / math.sqrt(features.shape[1]), features)
 
 
 def _blur(x: Tensor, padding: tuple[int, int], stride: int = 1) -> Tensor:

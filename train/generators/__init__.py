@@ -63,9 +63,15 @@ def family_of(architecture: str) -> GeneratorFamily:
     Raises:
         OptionError: None that can be trained has this name.
     """
-    from train.generators import classic, style
+    from train.generators import classic, grown, style
 
-    families: dict[str, GeneratorFamily] = {"dcgan": classic, "mlp": classic, "stylegan2": style}
+    families: dict[str, GeneratorFamily] = {
+        "dcgan": classic,
+        "mlp": classic,
+        "progressive": grown,
+        "stylegan": grown,
+        "stylegan2": style,
+    }
     if architecture not in families:
         raise OptionError(f"train knows no architecture {architecture!r}; choose from {', '.join(families)}")
     return families[architecture]

@@ -7,14 +7,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from ganexport.architectures import stylegan2
+from ganexport.architectures import mapping, stylegan2
+from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.equalized import Parameter, fold
 from train.generators import Latents
 from train.generators.training_ops import TrainingOps
 from train.random import draw_z, stream
 
-__all__ = ["canonical", "latents", "mixing_mask", "parameters", "pictures", "spec"]
+__all__ = ["canonical", "latents", "mixing_mask", "parameters", "pictures", "spec", "styled"]
 
 Tensor = Any
 Values = dict[str, Tensor]
@@ -78,13 +79,19 @@ def canonical(values: Values, spec: Spec) -> Values:
 
 def latents(values: Values, spec: Spec, config: Config, labels: Tensor | None, count: Tensor, seed: Tensor) -> Latents:
     """`count` fresh latents with style mixing."""
-    ops, weights, psi = TrainingOps(seed), canonical(values, spec), tf.ones([count, spec.num_ws])
+    return styled(canonical(values, spec), spec, config, labels, count, seed)
+
+
+def styled(
+    weights: Values, spec: GeneratorSpec, config: Config, labels: Tensor | None, count: Tensor, seed: Tensor
+) -> Latents:
+    """`count` fresh latents of any family with a w space, with style mixing, from its canonical weights."""
+    ops, psi = TrainingOps(seed), tf.ones([count, spec.num_ws])
     z = draw_z(spec, count, stream(seed, 101))
-    ws = stylegan2.mapping(ops, weights, spec, z, labels, psi)["ws"]
+    ws = mapping(ops, weights, spec, z, labels, psi)["ws"]
     mean_w = tf.stop_gradient(tf.reduce_mean(ws[:, 0], axis=0))
     if config.style_mixing > 0:
-        other_z = draw_z(spec, count, stream(seed, 104))
-        other = stylegan2.mapping(ops, weights, spec, other_z, labels, psi)["ws"]
+        other = mapping(ops, weights, spec, draw_z(spec, count, stream(seed, 104)), labels, psi)["ws"]
         ws = tf.where(mixing_mask(config.style_mixing, spec.num_ws, count, seed), other, ws)
     return Latents(z, ws, mean_w)
 

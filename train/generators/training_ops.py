@@ -40,9 +40,8 @@ class TrainingOps(TensorFlowOps):
         return super().add_bias(x * tf.cast(bias.gamma, x.dtype), bias.beta)
 
     def add_noise(self, x: Tensor, noise_const: Tensor, noise_strength: Tensor, noise_scale: Tensor) -> Tensor:
-        del noise_const, noise_scale
+        del noise_const
         self._layer += 1
-        shape = tf.concat([tf.shape(x)[:3], [1]], axis=0)
-        # The const map of the first block has a batch of 1 until it is modulated; here it already has N.
+        shape = [tf.shape(noise_scale)[0], *x.shape[1:3], 1]  # StyleGAN's first x is a constant, of one picture
         noise = tf.random.stateless_normal(shape, stream(self._seed, self._layer), dtype=tf.float32)
         return x + tf.cast(noise * noise_strength, x.dtype)

@@ -1,0 +1,212 @@
+"""Progressive GAN and StyleGAN while they grow: their parameters, both nets through a fade, whole runs."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ganexport.architectures import weight_shapes
+from ganexport.convert import convert
+from train.config import Config
+from train.data import Dataset
+from train.discriminators import growing as discriminator
+from train.equalized import fold, initial_value
+from train.generators import Latents, grown
+from train.generators.training_ops import TrainingOps
+from train.growing import faded, growth_at, trained_spec
+from train.sampling import to_generator
+from train.state import State
+from train.step import kind_at, make_step
+
+ARCHITECTURES = ("progressive", "stylegan")
+
+
+def config(architecture, **changes):
+    """4² to 8² in ten steps: four of the first block, four of the fade, two of the whole."""
+    return Config(
+        architecture=architecture,
+        resolution=8,
+        z_dim=8,
+        w_dim=8,
+        mapping_layers=2,
+        channels=(8, 8),
+        d_channels=(8, 8),
+        start_resolution=4,
+        stable_kimg=0.016,
+        fade_kimg=0.016,
+        kimg=0.04,
+        batch=4,
+        group=2,
+        r1_interval=3,
+        **changes,
+    )
+
+
+def start(parameters):
+    return {name: tf.constant(initial_value(name, p, 0)) for name, p in parameters.items()}
+
+
+# ------------------------------------------------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_level_finds_its_tensors(architecture):
+    spec = grown.spec(config(architecture), 3, 2)
+    parameters = grown.parameters(spec)
+    values, shapes = start(parameters), {}
+    for level, fading in ((0, False), (1, True), (1, False)):
+        level_spec = trained_spec(spec, level, fading=fading)
+        tensors = grown.canonical(values, level_spec)
+        assert {name: tuple(t.shape) for name, t in tensors.items()} == weight_shapes(level_spec)
+        shapes |= weight_shapes(level_spec)
+    assert {name: p.shape for name, p in parameters.items()} == shapes
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_kernels_start_as_published(architecture):
+    """Deviation √2/√fan-in (He) where a leaky ReLU follows, 1/√fan-in elsewhere; 4×4 from a vector: √2/4/√z."""
+    spec = grown.spec(dataclasses.replace(config(architecture), channels=(64, 64), z_dim=64, w_dim=64), 3, 0)
+    parameters = grown.parameters(spec)
+    tensors = grown.canonical(start(parameters), trained_spec(spec, 1, fading=True))
+    linear = ("affine.weight", "shift.weight", "torgb.weight")
+    for name, tensor in tensors.items():
+        if name.endswith(".weight"):
+            fan_in = np.prod(tensor.shape[1:])
+            expected = np.sqrt((1.0 if name.endswith(linear) else 2.0) / fan_in)
+            if name == "synthesis.b4.conv0.weight":
+                expected = np.sqrt(2.0) / 4.0 / np.sqrt(64)
+            assert np.std(tensor) == pytest.approx(expected, rel=0.15), name
+        if name.endswith("affine.bias"):
+            np.testing.assert_array_equal(tensor, 1.0)
+        elif name.endswith(("bias", "noise_strength")):
+            np.testing.assert_array_equal(tensor, 0.0)
+
+
+def test_the_mapping_learns_a_hundred_times_slower():
+    parameters = grown.parameters(grown.spec(config("stylegan"), 1, 2))
+    for name in ("mapping.fc0.weight", "mapping.fc1.bias"):
+        kernel = name.endswith("weight")
+        assert parameters[name].gain * (np.sqrt(16 / 2) if kernel else 1) == pytest.approx(0.01)
+    frozen = {name for name, p in parameters.items() if not p.trainable}
+    assert frozen == {n for n in parameters if n.endswith(("noise_const", "w_avg"))}
+
+
+def test_each_picture_has_its_own_noise_from_the_first_layer_on():
+    spec = trained_spec(grown.spec(config("stylegan"), 1, 0), 0, fading=False)
+    values = start(grown.parameters(spec))
+    values["synthesis.b4.conv0.noise_strength"] = tf.ones([8])
+    latents = Latents(tf.zeros([2, 8]), tf.zeros([2, 2, 8]))
+    first, second = grown.pictures(TrainingOps(tf.constant([1, 2])), values, spec, latents, None)
+    assert np.abs(first - second).max() > 0.1
+
+
+# ---------------------------------------------------------------------------------------------- both nets in a fade
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_new_block_changes_the_picture_from_nothing_on(architecture):
+    """At share 0 it is the level before, doubled; at 1 the new block's own: on TensorFlow, as the step draws it."""
+    spec, tiny = grown.spec(config(architecture), 3, 2), config(architecture)
+    values, labels = start(grown.parameters(spec)), tf.one_hot([0, 1], 2)
+
+    def draw(level, share=None):
+        level_spec = trained_spec(spec, level, fading=share is not None)
+        used = values if share is None else faded(values, level, tf.constant(share))
+        latents = grown.latents(used, level_spec, dataclasses.replace(tiny, style_mixing=0.0), labels, 2, [1, 2])
+        return grown.pictures(TrainingOps(tf.constant([3, 4])), used, level_spec, latents, labels).numpy()
+
+    doubled = draw(0).repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(draw(1, 0.0), doubled, atol=1e-6)
+    np.testing.assert_allclose(draw(1, 1.0), draw(1), atol=1e-6)
+    np.testing.assert_allclose(draw(1, 0.25), 0.75 * doubled + 0.25 * draw(1), atol=1e-6)
+    assert np.abs(draw(1) - doubled).max() > 0.1
+
+
+@pytest.mark.parametrize("c_dim", [0, 2])
+def test_the_discriminators_answer_is_continuous_through_a_fade(c_dim):
+    tiny = config("progressive")
+    parameters = discriminator.parameters(tiny, grown.spec(tiny, 3, c_dim))
+    weights = fold(start(parameters), parameters)
+    images = tf.random.stateless_normal([4, 8, 8, 3], [1, 2])
+    labels = tf.one_hot([0, 0, 1, 1], c_dim) if c_dim else None
+
+    def judge(images, share=None):
+        fade = {} if share is None else {discriminator.FADE: tf.constant(share)}
+        return discriminator.discriminate({**weights, **fade}, images, labels, tiny)
+
+    small = tf.nn.avg_pool2d(images, 2, 2, "VALID")
+    for share, expected in ((0.0, judge(small)), (1.0, judge(images))):
+        got = judge(images, share)
+        np.testing.assert_allclose(got.logits, expected.logits, atol=1e-6)
+        np.testing.assert_allclose(got.features, expected.features, atol=1e-6)
+    assert got.logits.shape == (4,) and got.features.shape == (4, 8)
+    halfway, near = judge(images, 0.5).logits, judge(images, 0.5001).logits
+    assert 0 < np.abs(halfway - near).max() < 1e-3
+    assert np.abs(judge(small).logits - judge(images).logits).min() > 1e-3
+
+
+def test_only_what_takes_part_in_a_level_is_taught():
+    tiny = config("progressive")
+    parameters = discriminator.parameters(tiny, grown.spec(tiny, 1, 2))
+    values = {name: tf.Variable(initial_value(name, p, 0)) for name, p in parameters.items()}
+    labels = tf.one_hot([0, 0, 1, 1], 2)
+    taught = {}
+    for size, fade in ((4, None), (8, 0.5), (8, None)):
+        with tf.GradientTape() as tape:
+            weights = fold(values, parameters) | ({} if fade is None else {discriminator.FADE: tf.constant(fade)})
+            images = tf.random.stateless_normal([4, size, size, 1], [3, 4])
+            loss = tf.reduce_sum(discriminator.discriminate(weights, images, labels, tiny).logits)
+        gradients = tape.gradient(loss, values)
+        taught[size, fade] = {n for n, g in gradients.items() if g is not None and float(tf.norm(g)) > 0}
+    small = {n for n in values if n.startswith(("b4.", "label."))}
+    assert taught[4, None] == small
+    assert taught[8, 0.5] == set(values)
+    assert taught[8, None] == set(values) - {"b4.fromrgb.weight", "b4.fromrgb.bias"}
+
+
+# ------------------------------------------------------------------------------------------------------- whole runs
+
+
+@pytest.fixture
+def eagerly():
+    """The steps uncompiled: ten of a tiny net take less than compiling one."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def go_on(config, state, steps):
+    """Take steps with pictures that depend on the step alone."""
+    step_of, labels = make_step(config, state), tf.one_hot([0, 0, 1, 1], 2)
+    for step in range(state.step, steps):
+        images = tf.random.stateless_uniform([4, 8, 8, 1], [7, step], -1.0, 1.0)
+        step_of(kind_at(config, step))(images, labels, tf.constant(step))
+        state.step = step + 1
+    return state
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_run_stopped_anywhere_goes_on_to_the_same_end(architecture, eagerly, tmp_path):
+    tiny = config(architecture)
+    whole, snapshots = State(tiny, 1, 2), {}
+    for step in (2, 4, 6, 8, 10):  # in the first level, at its end, in the fade, at its end, at the end
+        snapshots[step] = go_on(tiny, whole, step).tensors()
+    assert [growth_at(tiny, step).fade for step in snapshots] == [1.0, 1.0, 0.5, 1.0, 1.0]
+    for step in (4, 6):
+        state = State(tiny, 1, 2)
+        state.restore(snapshots[step])
+        end = go_on(tiny, state, 10).tensors()
+        for name, tensor in snapshots[10].items():
+            np.testing.assert_array_equal(end[name], tensor, err_msg=f"{name} from step {step}")
+
+    first = snapshots[4]
+    for name, tensor in State(tiny, 1, 2).tensors().items():
+        if ".b8." in name:
+            np.testing.assert_array_equal(first[name], tensor, err_msg=name)  # its time had not come
+    for step in (6, 10):
+        state.restore(snapshots[step])
+        generator = to_generator(tiny, state, Dataset(np.zeros((2, 8, 8, 1), np.uint8), np.arange(2)))
+        assert generator.spec.resolution == 8 and generator.spec.lod == (0.5 if step == 6 else 0.0)
+        manifest = convert(generator, tmp_path / f"{architecture}{step}")
+        assert {result.status for result in manifest.parity} == {"ok"}
