@@ -29,6 +29,8 @@ __all__ = [
     "Graph",
     "GraphTensor",
     "Graphs",
+    "Inside",
+    "InsidePicture",
     "Manifest",
     "NoiseMode",
     "ParityResult",
@@ -235,6 +237,23 @@ class Encoder(_Data):
     figures: dict[str, float] = Field(default={}, description="What was measured when it was trained.")
 
 
+class InsidePicture(_Data):
+    """What one layer does, or how the last ones put the picture together."""
+
+    layer: str | None = Field(description="e.g. `b16.conv1`; null for how the picture comes together.")
+    text: str = Field(description="What it shows, in words.")
+    picture: BundlePath
+
+
+class Inside(_Data):
+    """One picture of the model from within."""
+
+    seed: int = Field(ge=0)
+    label: int | None = Field(description="Its class; null when unconditional.")
+    truncation_psi: float
+    items: tuple[InsidePicture, ...] = Field(min_length=1)
+
+
 class Manifest(_Data):
     """The whole of `ganexport.json`."""
 
@@ -253,6 +272,7 @@ class Manifest(_Data):
     )
     directions: Directions | None = None
     encoder: Encoder | None = None
+    inside: tuple[Inside, ...] = Field(default=(), description="Pictures from within, layer by layer.")
     preview: BundlePath | None
     parity: tuple[ParityResult, ...]
     tools: dict[str, str] = Field(description="Versions of the programs that made the bundle.")

@@ -38,11 +38,12 @@ class Revision:
         return path
 
     def drop(self, name: str) -> None:
-        """Take a file out, and its folder if nothing else is in it."""
+        """Take a file out, and the folders that held nothing else."""
         path = self.folder / name
         path.unlink(missing_ok=True)
-        with suppress(OSError):  # it holds something
-            path.parent.rmdir()
+        with suppress(OSError):  # one holds something
+            for folder in path.relative_to(self.folder).parents:
+                (self.folder / folder).rmdir()
 
     def save(self, manifest: Manifest) -> None:
         """Write the manifest, the last of all; files that were not written have the hashes that they had."""

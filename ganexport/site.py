@@ -152,6 +152,7 @@ def _for_pages(manifest: Manifest) -> Manifest:
         wanted.update(_files(graphs))
     if manifest.directions is not None:
         wanted |= {manifest.directions.file, *(one.preview for one in manifest.directions.items)}
+    wanted |= {one.picture for inside in manifest.inside for one in inside.items}
     encoder = manifest.encoder and manifest.encoder.model_copy(update={"file": None})
     for graph in encoder.graphs.values() if encoder else ():
         wanted |= {graph.file, *graph.weight_files}

@@ -86,6 +86,7 @@ MAY_IMPORT = {
     ),
     "inspect": (
         "architectures",
+        "bundle",
         "generator",
         "latents",
         "manifest",
@@ -94,6 +95,7 @@ MAY_IMPORT = {
         "parity",
         "pictures",
         "progress",
+        "revision",
     ),
     "verify": ("bundle", "generator", "latents", "manifest", "parity", "progress", "runtimes"),
     "site": ("atomic", "manifest", "space"),

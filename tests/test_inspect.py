@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -18,17 +19,21 @@ from PIL import Image
 from support.generators import Arrays, dcgan_spec, make_generator, oracle_name, oracle_settings, stylegan2_spec
 from support.interpreters import relative_error
 from support.stylegan3 import stylegan3_spec, stylegan3_tensors
+from support.trees import tree
 
 from ganexport import cli
 from ganexport.architectures import ARCHITECTURES, lucidrains, mlp, progressive, stylegan, weight_shapes
+from ganexport.bundle import check_files
 from ganexport.generator import Generator
+from ganexport.inspect import look_inside, open_subject, update
 from ganexport.inspect.measure import block_parts, channel_parts, strongest_channels
 from ganexport.inspect.panel import channels_panel, parts_panel, signed_colours
 from ganexport.inspect.record import Recording, layer_names, record
-from ganexport.manifest import GoldenCase
+from ganexport.manifest import GoldenCase, read_manifest
 from ganexport.parity import feeds_of
 from ganexport.parity.cases import Oracle
 from ganexport.pictures import to_uint8
+from ganexport.site import _for_pages
 from ganexport.spec import GeneratorSpec
 
 # The package guards a norm by max(x, eps), the oracles, as published, by x + eps.
@@ -306,7 +311,11 @@ def test_a_bundle_is_looked_into_as_it_draws(run: Callable[..., tuple[int, str, 
     ("arguments", "message"),
     [
         (("--seed", 1, "-o", "x.png"), "this generator has 3 classes: say which, for example --label 0"),
-        (("--label", 0), "say where the picture goes, for example -o inside.png, or pass --list or --json"),
+        (("--label", 0), "say where the picture goes, for example -o inside.png, or pass --list, --json or --web"),
+        (
+            ("--web", "--list"),
+            "--web puts all layers into the bundle, and --no-web takes them out: neither goes with an output",
+        ),
         (
             ("--label", 0, "--layer", "b32", "--json"),
             "no layer 'b32'; this generator has: b4.conv1, b4.torgb, b8.conv0",
@@ -337,3 +346,49 @@ def test_a_bundle_without_a_checkpoint_cannot_be_looked_into(
     status, _, err = run(tmp_path, "--label", 0, "--list")
     assert status == 2
     assert "has no checkpoint.safetensors, whose layers would be looked into: convert it without --no-checkpoint" in err
+
+
+# --------------------------------------------------------------------------------------------------- in the bundle
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A copy to be changed."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "there" / "tiny"))
+
+
+def test_pictures_from_within_become_part_of_the_bundle(run: Callable[..., tuple[int, str, str]], bundle: Path) -> None:
+    before = tree(bundle)
+    assert run(bundle, "--web", "--seed", 9, "--label", "birch")[0] == 0
+    assert run(bundle, "--web", "--seed", 4, "--label", 0)[0] == 0
+    assert run(bundle, "--web", "--seed", 9, "--label", 1, "--psi", 0.5)[0] == 0  # in place of the first
+    manifest = read_manifest(bundle)
+    check_files(bundle, manifest)
+    assert [(one.seed, one.label, one.truncation_psi) for one in manifest.inside] == [(4, 0, 1.0), (9, 1, 0.5)]
+    items = manifest.inside[1].items
+    assert [one.layer for one in items] == [None, *recording_of(SKIP).layers]
+    assert items[1].picture == "inside/9-1/b4.conv1.webp"
+    assert "b4.conv1: modulated convolution 3 x 3, 8 to 8 channels of 4 x 4. The 8 strongest" in items[1].text
+
+    inside = look_inside(open_subject(bundle), 9, 1, 0.5)
+    with Image.open(bundle / items[1].picture) as image:
+        np.testing.assert_array_equal(np.asarray(image), inside.draw_layer(inside.layer("b4.conv1"), 8))
+    offered = _for_pages(manifest)
+    assert offered.inside == manifest.inside
+    assert {one.picture for one in items} <= offered.files.keys()
+
+    assert run(bundle, "--no-web")[0] == 0
+    assert tree(bundle) == before
+
+
+@pytest.mark.parametrize("stop", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_bundle_is_never_half_changed(bundle: Path, stop: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tree(bundle.parent)
+
+    def fail(*arguments: object, **more: object) -> None:
+        raise stop
+
+    monkeypatch.setattr(update, "save_webp", fail)
+    with pytest.raises(type(stop)):
+        update.add_inside(bundle, 9, 1)
+    assert tree(bundle.parent) == before

@@ -27,25 +27,41 @@ def inspect(
     ] = None,
     channels: Annotated[int, typer.Option(min=1, max=256, help="How many of its channels, the strongest first.")] = 12,
     listed: Annotated[bool, typer.Option("--list", help="List the layers.")] = False,
+    web: Annotated[
+        bool | None,
+        typer.Option(
+            "--web/--no-web", help="Put every layer of this picture into the bundle, for its page; or take all out."
+        ),
+    ] = None,
     as_json: AsJson = False,
     force: Force = True,
 ) -> None:
     """Show a layer's filters beside the feature maps that they make, and how the last layers assemble the picture."""
-    from ganexport.inspect import list_layers, look_inside, open_subject
+    from ganexport.inspect import add_inside, drop_inside, list_layers, look_inside, open_subject
     from ganexport.pictures import save_png
 
-    if output is None and not (listed or as_json):
-        raise OptionError("say where the picture goes, for example -o inside.png, or pass --list or --json")
+    if output is None and not (listed or as_json) and web is None:
+        raise OptionError("say where the picture goes, for example -o inside.png, or pass --list, --json or --web")
+    if web is not None and (listed or as_json or output is not None or layer is not None):
+        raise OptionError(
+            "--web puts all layers into the bundle, and --no-web takes them out: neither goes with an output"
+        )
     with progress() as shown:
         shown.stage(f"reading {source}")
-        subject = open_subject(source)
-        if listed:
-            layers = list_layers(subject, shown)
+        if web:
+            added = add_inside(source, seed, label, psi, shown)
+            news = f"{source} has {len(added.items)} pictures from within of seed {seed}"
+        elif web is False:
+            drop_inside(source)
+            news = f"{source} has no pictures from within"
+        elif listed:
+            layers = list_layers(open_subject(source), shown)
         else:
-            inside = look_inside(subject, seed, label, psi, shown)
+            inside = look_inside(open_subject(source), seed, label, psi, shown)
             chosen = inside.layer(layer)
             shown.stage("measuring what its channels add")
             facts = inside.facts(chosen, channels) if as_json else {}
+            news = f"wrote {output}"
             if output is not None:
                 made = {"ganexport": json.dumps({"inside": inside.title, "layer": chosen.name})}
                 save_png(inside.draw(chosen, channels), output, made, force=force)
@@ -54,7 +70,7 @@ def inspect(
     elif listed:
         console.print(table(("layer", "kind", "kernel", "channels", "size"), map(_row, layers)))
     else:
-        console.print(f"wrote {plain(str(output))}", soft_wrap=True)
+        console.print(plain(news), soft_wrap=True)
 
 
 def _row(layer: dict[str, Any]) -> tuple[str, ...]:

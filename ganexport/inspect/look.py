@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ganexport.errors import BundleError, OptionError, shown
 from ganexport.generator import Generator, load, load_of_bundle
-from ganexport.inspect.measure import Channel, Part, block_parts, channel_parts, strongest_channels
-from ganexport.inspect.panel import channels_panel, parts_panel, stacked, text_lines
+from ganexport.inspect.measure import Part, block_parts, channel_parts, strongest_channels
+from ganexport.inspect.panel import Picture, channels_panel, parts_panel, stacked, text_lines
 from ganexport.inspect.record import Layer, Recording, record
 from ganexport.latents import label_index
 from ganexport.manifest import CHECKPOINT_NAME, GoldenCase, NoiseMode, read_manifest
@@ -27,8 +27,9 @@ FILTERS = 8
 """Of each channel that are shown."""
 PARTS = 8
 """Inputs of the last layer that are shown by themselves; with the bias and all others they fill a row."""
-WIDTH = 720
-"""Two channels side by side, with their filters."""
+WIDE, NARROW = 720, 354
+"""Two channels side by side, with their filters; one alone."""
+GAP = 4
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,17 @@ class Inside:
 
     Attributes:
         title: The model and the picture.
+        seed: Of the picture.
+        label: Its class; None without classes.
+        truncation_psi: Psi; 1 without a w space.
         recording: Every layer of it.
         image_range: Values of black and white.
     """
 
     title: str
+    seed: int
+    label: int | None
+    truncation_psi: float
     recording: Recording
     image_range: tuple[float, float]
 
@@ -126,20 +133,45 @@ class Inside:
             "parts": [] if last is None else [_part_facts(part) for part in channel_parts(last, PARTS)],
         }
 
-    def draw(self, layer: Layer, count: int = CHANNELS) -> NDArray[np.uint8]:
+    def draw(self, layer: Layer, count: int = CHANNELS, width: int = WIDE) -> NDArray[np.uint8]:
         """The layer's strongest channels with their filters, then how the picture comes together: [H, W, 3]."""
-        channels = strongest_channels(layer, count, FILTERS)
-        rows = text_lines(f"{self.title}. {in_words(layer)}", WIDTH)
-        rows += text_lines(channels_in_words(layer, channels), WIDTH)
-        rows.append(channels_panel(channels, WIDTH))
+        heading = text_lines(f"{self.title}. {self.in_words(layer, count)}", width)
+        return np.asarray(
+            stacked([*heading, self._layer(layer, count, width), *self._assembly(layer, width)], gap=GAP, margin=12)
+        )
+
+    def draw_layer(self, layer: Layer, count: int) -> NDArray[np.uint8]:
+        """The layer alone, for a narrow screen: [H, W, 3]."""
+        return np.asarray(self._layer(layer, count, NARROW))
+
+    def draw_assembly(self) -> NDArray[np.uint8] | None:
+        """How the picture comes together, for a narrow screen: [H, W, 3]; None where no layer gives a picture."""
+        rows = self._assembly(self.layer(None), NARROW)
+        return np.asarray(stacked(rows, gap=GAP)) if rows else None
+
+    def in_words(self, layer: Layer, count: int) -> str:
+        """What `draw_layer` shows."""
+        facts, channels = layer_facts(layer), strongest_channels(layer, count, FILTERS)
+        kernel = " x ".join(map(str, facts["kernel"]))
+        size, filters = facts["size"], len(channels[0].filters)
+        return (
+            f"{layer.name}: {layer.kind} {kernel}, {facts['inputs']} to {facts['outputs']} channels of {size} x {size}."
+            f" The {len(channels)} strongest (number: root mean square), each beside the {filters} filters that weigh "
+            "most, over the inputs that they meet."
+        )
+
+    def _layer(self, layer: Layer, count: int, width: int) -> Picture:
+        return channels_panel(strongest_channels(layer, count, FILTERS), width)
+
+    def _assembly(self, layer: Layer, width: int) -> list[Picture]:
+        rows = []
         if self.blocks:
-            rows += text_lines("What each block adds to the picture, and the picture so far:", WIDTH)
-            rows.append(parts_panel(self.blocks, self.image_range, WIDTH))
+            rows += text_lines("What each block adds to the picture, and the picture so far:", width)
+            rows.append(parts_panel(self.blocks, self.image_range, width))
         if (last := self.last(layer)) is not None:
-            parts = channel_parts(last, PARTS)
-            rows += text_lines(f"What the inputs of {last.name} add to its picture, and the picture so far:", WIDTH)
-            rows.append(parts_panel(parts, self.image_range, WIDTH))
-        return np.asarray(stacked(rows, gap=4, margin=12))
+            rows += text_lines(f"What the inputs of {last.name} add to its picture, and the picture so far:", width)
+            rows.append(parts_panel(channel_parts(last, PARTS), self.image_range, width))
+        return rows
 
 
 def look_inside(
@@ -167,19 +199,21 @@ def look_inside(
     if label is None and spec.c_dim:
         raise OptionError(f"this generator has {spec.c_dim} classes: say which, for example --label 0")
     index = None if label is None else label_index(label, spec.c_dim, subject.labels)
+    psi = subject.truncation_psi if psi is None else psi
     mode = subject.noise_mode
     case = GoldenCase(
         name="inside",
         seeds=(seed,),
         labels=None if index is None else (index,),
-        truncation_psi=subject.truncation_psi if psi is None else psi,
+        truncation_psi=psi,
         noise_mode="none" if mode == "input" else mode,
     )
     progress.stage("drawing the picture, layer by layer")
     recording = record(subject.generator, feeds_of(case, spec, mode))
     names = subject.labels
     of_class = "" if index is None else f", class {names[index] if names else index}"
-    return Inside(f"{subject.name}, seed {seed}{of_class}", recording, spec.image_range)
+    title = f"{subject.name}, seed {seed}{of_class}"
+    return Inside(title, seed, index, psi, recording, spec.image_range)
 
 
 def list_layers(subject: Subject, progress: Progress = SILENT) -> list[dict[str, Any]]:
@@ -197,29 +231,8 @@ def layer_facts(layer: Layer) -> dict[str, Any]:
         "kernel": kernel,
         "inputs": into,
         "outputs": out,
-        "size": size_of(layer),
+        "size": layer.output.shape[2],
     }
-
-
-def size_of(layer: Layer) -> int:
-    """Height and width of its maps."""
-    return int(layer.output.shape[2])
-
-
-def in_words(layer: Layer) -> str:
-    """What a layer is, as one sentence."""
-    out, into, rows, columns = layer.kernel.shape
-    size = size_of(layer)
-    return f"{layer.name}: {layer.kind} {rows} x {columns}, {into} to {out} channels of {size} x {size}."
-
-
-def channels_in_words(layer: Layer, channels: list[Channel]) -> str:
-    """What the panel of channels shows."""
-    filters = len(channels[0].filters)
-    return (
-        f"The {len(channels)} strongest of {layer.output.shape[1]} channels (number: root mean square), each with the "
-        f"{filters} filters that weigh most, over the inputs that they meet."
-    )
 
 
 def _part_facts(part: Part) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ganexport.inspect.measure import Channel, Part
 from ganexport.pictures import to_uint8
 
-__all__ = ["channels_panel", "parts_panel", "signed_colours", "stacked", "text_lines"]
+__all__ = ["Picture", "channels_panel", "parts_panel", "signed_colours", "stacked", "text_lines"]
 
 Array = NDArray[np.float64]
 Picture = Image.Image
@@ -21,6 +21,8 @@ NEGATIVE, ZERO, POSITIVE = (np.array(colour, float) for colour in ((20, 80, 190)
 PAPER, INK, FAINT, EDGE = (255, 255, 255), (35, 35, 35), (110, 110, 110), (205, 205, 205)
 MAP, SMALL = 64, 32
 """Height and width of a tile: of a map or picture, and of a filter or an input."""
+STEPS = 40
+"""Colours on each side of zero."""
 GAP = 4
 LINE = 14
 
@@ -31,8 +33,11 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def signed_colours(values: Array, scale: float) -> NDArray[np.uint8]:
-    """Numbers [H, W] -> [H, W, 3]: blue below zero, red above it, almost white at it; full colour from ±`scale` on."""
-    part = np.clip(values / scale, -1, 1)[..., None] if scale > 0 else np.zeros((*values.shape, 1))
+    """Numbers [H, W] -> [H, W, 3]: blue below zero, red above it, almost white at it; full colour from ±`scale` on.
+
+    In steps that no eye tells apart, so that files are small.
+    """
+    part = np.rint(np.clip(values / (scale or 1.0), -1, 1) * STEPS)[..., None] / STEPS
     ends = np.where(part < 0, NEGATIVE, POSITIVE)
     return np.asarray(np.rint(ZERO + np.abs(part) * (ends - ZERO)), np.uint8)
 

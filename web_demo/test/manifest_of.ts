@@ -35,6 +35,7 @@ export function manifestOf(spec: Partial<SpecSummary> = {}, rest: Partial<Manife
     previews: [],
     directions: null,
     encoder: null,
+    inside: [],
     preview: null,
     parity: [],
     tools: {},

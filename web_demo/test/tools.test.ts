@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Direction } from '../src/lib/manifest';
 import { readSum, writeSum } from '../src/demo/tools/arithmetic_state';
 import { readAmounts, writeAmounts } from '../src/demo/tools/directions_state';
+import { readInside, writeInside } from '../src/demo/tools/inside_state';
 import { readMix, withColumn, writeMix } from '../src/demo/tools/mix_state';
 import { moved, placeOf, readMorph, writeMorph } from '../src/demo/tools/morph_state';
 import { sizeUpTo } from '../src/demo/tools/parts/drawing';
@@ -67,6 +68,17 @@ describe('the state of', () => {
     expect(readSweep('z/99/7', plain)).toMatchObject({ coordinate: 7, span: 1 });
     const many = manifestOf({ c_dim: 1000, z_dim: 8 });
     expect(readSweep('classes/990', many).first).toBe(960);
+  });
+
+  it('inside is what the bundle has', () => {
+    const item = (layer: string | null) => ({ layer, text: '', picture: `${layer}.webp` });
+    const items = [null, 'b4.conv1', 'b8.conv1', 'b16.conv1'].map(item);
+    const pictures = [7, null].map((label) => ({ seed: 9, label, truncation_psi: 1, items }));
+    const manifest = manifestOf({}, { inside: [...pictures, { ...pictures[0]!, items: [item('layer0')] }] });
+    for (const text of ['9:7/b4.conv1', '9/b16.conv1']) expect(writeInside(readInside(text, manifest))).toBe(text);
+    expect(readInside('9/b16.conv1', manifest)).toMatchObject({ at: 1, together: { layer: null } });
+    for (const text of ['', '8/b4', 'x']) expect(writeInside(readInside(text, manifest))).toBe('9:7/b8.conv1');
+    expect(readInside('', { inside: manifest.inside.slice(2) })).toMatchObject({ layer: { layer: 'layer0' }, together: null });
   });
 
   it('directions comes back, whatever their names', () => {

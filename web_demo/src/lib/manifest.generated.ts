@@ -117,6 +117,24 @@ export interface Graphs {
   readonly generator: Graph | null;
 }
 
+/** One picture of the model from within. */
+export interface Inside {
+  readonly seed: number;
+  /** Its class; null when unconditional. */
+  readonly label: number | null;
+  readonly truncation_psi: number;
+  readonly items: readonly InsidePicture[];
+}
+
+/** What one layer does, or how the last ones put the picture together. */
+export interface InsidePicture {
+  /** e.g. `b16.conv1`; null for how the picture comes together. */
+  readonly layer: string | null;
+  /** What it shows, in words. */
+  readonly text: string;
+  readonly picture: string;
+}
+
 /** One line of the gate: a whole tensor of one case, from one runtime, against the float64 oracle. */
 export interface ParityResult {
   readonly target: 'onnx' | 'tfjs';
@@ -190,6 +208,8 @@ export interface Manifest {
   readonly previews: readonly number[];
   readonly directions: Directions | null;
   readonly encoder: Encoder | null;
+  /** Pictures from within, layer by layer. */
+  readonly inside: readonly Inside[];
   readonly preview: string | null;
   readonly parity: readonly ParityResult[];
   /** Versions of the programs that made the bundle. */

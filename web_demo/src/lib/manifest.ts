@@ -10,7 +10,7 @@ export type TargetName = keyof Manifest['targets'];
 
 const SCHEMA_VERSION = 1;
 
-const NOT_IN_OLDER_BUNDLES = { previews: [], directions: null, encoder: null } as const;
+const NOT_IN_OLDER_BUNDLES = { previews: [], directions: null, encoder: null, inside: [] } as const;
 
 /**
  * Check the text of a `ganexport.json`.

@@ -4,9 +4,10 @@ import { check } from './check';
 import { directions } from './directions';
 import { grid } from './grid';
 import { grow } from './grow';
+import { inside } from './inside';
 import { mix } from './mix';
 import { morph } from './morph';
 import { sweep } from './sweep';
 
 /** Every tool, in the order of the tabs. */
-export const tools: readonly Tool[] = [grid, mix, morph, directions, arithmetic, sweep, grow, check];
+export const tools: readonly Tool[] = [grid, mix, morph, directions, arithmetic, sweep, grow, inside, check];
