@@ -15,13 +15,13 @@ import tensorflow as tf
 from PIL import Image
 
 from ganexport.atomic import atomic_path
-from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import prepare
+from train.drawing import Drawer
 from train.metrics.measure import measure
 from train.progress import Progress
-from train.sampling import GenerateFn, drawn_spec, make_generate, picture_grid, to_generator
+from train.sampling import drawn_spec, picture_grid, to_generator
 from train.snapshot import RunFolder
 from train.state import State
 from train.step import kind_at, make_step
@@ -68,7 +68,7 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.state = config, folder, state
         self.data, self.held_out, self.strategy = data, held_out, strategy
-        self._drawn: tuple[GeneratorSpec, GenerateFn] | None = None
+        self._drawer: Drawer | None = None
         self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
         self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
@@ -78,19 +78,19 @@ class _Run:
         return self.state.step * self.config.batch / 1000
 
     @property
-    def generate(self) -> GenerateFn:
+    def drawer(self) -> Drawer:
         """Draws with the averaged generator, as far as it has grown."""
         state, spec = self.state, drawn_spec(self.config, self.state)
-        if self._drawn is None or self._drawn[0] != spec:
-            self._drawn = spec, make_generate(spec, lambda: state.family.canonical(state.g_ema, spec))
-        return self._drawn[1]
+        if self._drawer is None or self._drawer.spec != spec:
+            self._drawer = Drawer(spec, lambda: state.family.canonical(state.g_ema, spec))
+        return self._drawer
 
     def until(self, steps: int, interrupted: Callable[[], bool]) -> None:
         """Train up to step `steps`, or until interrupted; snapshot on the way and at the end."""
         config, state = self.config, self.state
         step_of, logs, level = make_step(config, state), dict[str, Any](), -1
         snapshot, metrics = config.step_at(config.snapshot_kimg), config.step_at(config.metrics_kimg)
-        measured = config.metrics_kimg > 0 and self.data.c_dim > 0
+        measured = config.metrics_kimg > 0
         with Progress(self.kimg, steps * config.batch / 1000) as progress:
             while state.step < steps and not interrupted():
                 images, one_hot = self._batch(state.step)
@@ -132,7 +132,7 @@ class _Run:
         """Write the sample grid and the canonical generator, and last the snapshot that makes them final."""
         name = f"kimg{self.kimg:08.1f}"
         to_generator(self.config, self.state, self.data).save(self.folder.generators / f"{name}.safetensors")
-        grid = picture_grid(self.generate, self.state.spec)
+        grid = picture_grid(self.drawer)
         with atomic_path(self.folder.samples / f"{name}.png", force=True) as temporary:
             Image.fromarray(grid.squeeze()).save(temporary, format="png")
         with self.writer.as_default(step=self.state.step):
@@ -144,7 +144,8 @@ class _Run:
         """Measure the averaged generator against the held-out pictures."""
         started = time.monotonic()
         cache = self.folder.root / "classifier"
-        figures = measure(self.generate, self.state.spec.z_dim, self.data, self.held_out, cache)
+        with_labels = self.config.use_labels and not self.config.categories
+        figures = measure(self.drawer, self.data, self.held_out, cache, with_labels=with_labels)
         record = {"kimg": self.kimg, "seconds": round(time.monotonic() - started, 1), **figures}
         self.folder.log_metrics(record)
         self._scalars({f"metrics/{k}": v for k, v in figures.items() if isinstance(v, float)})

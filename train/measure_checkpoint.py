@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from typing import Any
 
 from ganexport.errors import OptionError
-from ganexport.generator import load
+from ganexport.generator import Generator, load
 from train.data import load_dataset, split
 
 __all__ = ["measure_checkpoint"]
 
 
-def measure_checkpoint(path: Path, data: str, held_out: int, cache: Path) -> dict[str, Any]:
-    """Figures of a canonical checkpoint.
+def measure_checkpoint(path: Path, data: str | None, held_out: int | None, cache: Path) -> dict[str, Any]:
+    """Figures of a checkpoint of any architecture.
 
     Args:
         path: The checkpoint.
-        data: What it learned from, as `load_dataset` takes it.
-        held_out: How many pictures training did not see; the same split as in training.
+        data: What it learned from, as `load_dataset` takes it; None for what the checkpoint says itself.
+        held_out: How many pictures training did not see, the same split as in training; None for what the checkpoint
+            says itself, and else 0.
         cache: Folder that keeps the classifier.
 
     Raises:
         CheckpointError: The file is no checkpoint.
-        OptionError: The generator is of another kind, or does not fit the data.
-        DataError: The data cannot be read, or has no labels.
+        OptionError: The generator does not fit the data, or does not say what it learned from.
+        DataError: The data cannot be read.
     """
     generator = load(path)
-    spec = generator.spec
-    training, rest = split(load_dataset(data, resolution=spec.resolution, channels=spec.image_channels), held_out, 0)
-    if spec.c_dim != training.c_dim:
-        raise OptionError(f"{path} has {spec.c_dim} classes, but {data} has {training.c_dim}")
+    spec, config = generator.spec, _config(generator)
+    data = data or config.get("data")
+    if data is None:
+        raise OptionError(f"{path} does not say what it learned from; give --data")
+    pictures = load_dataset(data, resolution=spec.resolution, channels=spec.image_channels)
+    training, rest = split(pictures, config.get("held_out", 0) if held_out is None else held_out, 0)
+    from train.drawing import Drawer
     from train.metrics.measure import measure
-    from train.sampling import make_generate
 
-    generate = make_generate(spec, lambda: generator.weights)
-    return measure(generate, spec.z_dim, training, rest, cache, say=lambda text: print(text, file=sys.stderr))
+    drawer = Drawer(spec, lambda: generator.weights)
+    with_labels = config.get("use_labels", True) and not config.get("categories")
+    say = functools.partial(print, file=sys.stderr)
+    return measure(drawer, training, rest, cache, say, with_labels=with_labels)
+
+
+def _config(generator: Generator) -> dict[str, Any]:
+    """The training run's configuration; empty where the checkpoint came from elsewhere."""
+    config: dict[str, Any] = (generator.provenance.training or {}).get("config", {})
+    return config

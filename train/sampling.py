@@ -1,71 +1,37 @@
-"""Pictures from a generator on TensorFlow, and the canonical generator of a run."""
+"""A grid of pictures, and the canonical generator of a run."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from ganexport.architectures import mapping, synthesis
 from ganexport.generator import Generator, Provenance
 from ganexport.latents import z_from_seeds
-from ganexport.ops.tensorflow_ops import TensorFlowOps
 from ganexport.pictures import grid
 from ganexport.spec import GeneratorSpec
 from ganexport.weights import hash_tensors
 from train.config import Config
 from train.data import Dataset
+from train.drawing import Drawer
 from train.growing import exported_spec, growth_at
 from train.state import State
 
-__all__ = ["GenerateFn", "drawn_spec", "make_generate", "picture_grid", "to_generator"]
-
-GenerateFn = Callable[[NDArray[np.float32], NDArray[np.int64] | None], NDArray[np.uint8]]
-"""(z [N, z_dim], labels [N] or None) -> pictures uint8 [N, H, W, C], at psi 1."""
-
-Tensor = Any
+__all__ = ["drawn_spec", "picture_grid", "to_generator"]
 
 
-def make_generate(spec: GeneratorSpec, weights: Callable[[], dict[str, Tensor]], batch: int = 64) -> GenerateFn:
-    """A function that draws with the canonical tensors that `weights` gives when it is called."""
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def draw(z: Tensor, c: Tensor) -> Tensor:
-        tensors, ops, count = weights(), TensorFlowOps(), tf.shape(z)[0]
-        labels = {"c": c} if spec.c_dim else {}
-        inputs = {"z": z, **labels, "noise_scale": tf.ones([count])}
-        if spec.has_w_space:
-            psi = tf.ones([count, spec.num_ws])
-            inputs |= mapping(ops, tensors, spec, z, labels.get("c"), psi)
-        image = synthesis(ops, tensors, spec, inputs)["image"]
-        return tf.cast(tf.floor(tf.clip_by_value((image + 1.0) * 127.5 + 0.5, 0.0, 255.0)), tf.uint8)
-
-    def generate(z: NDArray[np.float32], labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:
-        one_hot = np.zeros((len(z), spec.c_dim), np.float32)
-        if labels is not None and spec.c_dim:
-            one_hot[np.arange(len(z)), labels] = 1.0
-        parts = [
-            draw(tf.constant(z[i : i + batch]), tf.constant(one_hot[i : i + batch])).numpy()
-            for i in range(0, len(z), batch)
-        ]
-        return np.concatenate(parts)
-
-    return generate
-
-
-def picture_grid(generate: GenerateFn, spec: GeneratorSpec, columns: int = 12) -> NDArray[np.uint8]:
+def picture_grid(drawer: Drawer, columns: int = 12) -> NDArray[np.uint8]:
     """One picture [H', W', C]: a row a class (at most 10), a column a seed; without classes, 8 rows."""
+    spec = drawer.spec
     rows = min(spec.c_dim, 10) or 8
     if spec.c_dim:
         z = np.tile(z_from_seeds(range(columns), spec.z_dim, spec.z_distribution), (rows, 1))
         labels = np.repeat(np.arange(rows), columns)
     else:
         z, labels = z_from_seeds(range(rows * columns), spec.z_dim, spec.z_distribution), None
-    return grid(generate(z, labels), columns, rows)
+    return grid(drawer.pictures(z, labels), columns, rows)
 
 
 def drawn_spec(config: Config, state: State) -> GeneratorSpec:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.generators import stylegan2_spec
 
 from ganexport.errors import DataError, OptionError
 from train.data import Dataset, load_dataset, split
@@ -219,23 +220,26 @@ def test_bad_pictures_to_measure() -> None:
     bad = (
         (good.images.astype(np.float32), labels, "expected uint8"),
         (good.images[:, :2], labels, r"expected uint8 \[N, 4, 4, 1\]"),
-        (good.images, labels[:5], r"with \[5\] labels"),
+        (good.images, labels[:5], "with 5 labels"),
         (good.images[:3], labels[:3], "too few"),
         (good.images, labels + 1, "asked for class 1 to 10"),
     )
     for images, classes, message in bad:
         with pytest.raises(OptionError, match=message):
             evaluate(images, classes, TRAINING, HELD_OUT, ORACLE)  # type: ignore[arg-type]
-    with pytest.raises(OptionError, match="no labels"):
+    with pytest.raises(OptionError, match="has no labels to compare"):
         evaluate(good.images, labels, Dataset(TRAINING.images), HELD_OUT, ORACLE)
 
 
 def test_protocol_inputs_are_balanced_and_seed_by_seed() -> None:
-    z, labels = protocol_inputs(8, 10)
+    z, labels = protocol_inputs(stylegan2_spec(c_dim=10))
     assert z.shape == (2000, 8) and z.dtype == np.float32
     assert np.bincount(labels).tolist() == [200] * 10
     np.testing.assert_array_equal(z[5:6], np.random.RandomState(5).randn(1, 8).astype(np.float32))
-    assert protocol_inputs(8, 0, count=3)[1].tolist() == [0, 0, 0]
+    uniform = stylegan2_spec(c_dim=0, z_distribution="uniform")
+    z, labels = protocol_inputs(uniform, count=3)
+    assert labels.tolist() == [0, 0, 0] and np.abs(z).max() <= 1
+    np.testing.assert_array_equal(z[2], np.random.RandomState(2).uniform(-1, 1, 8).astype(np.float32))
 
 
 def test_metrics_import_without_tensorflow() -> None:

@@ -1,1 +1,1 @@
-"""How good a generator is: measured in the feature space of a small classifier of the real pictures."""
+"""How good a generator is by its pictures beside real ones: the protocol, its figures, and where features come from."""

@@ -21,7 +21,16 @@ from ganexport.atomic import atomic_path
 from ganexport.errors import DataError
 from train.data import Dataset, to_float
 
-__all__ = ["FEATURES", "Classifier", "Judged", "Recipe", "load_or_train", "train_classifier"]
+__all__ = [
+    "FEATURES",
+    "Classifier",
+    "Judged",
+    "Recipe",
+    "forward",
+    "initial_weights",
+    "load_or_train",
+    "train_classifier",
+]
 
 FEATURES = 64
 """Width of the penultimate layer."""
@@ -61,10 +70,10 @@ class Recipe:
 
 
 class Judged(NamedTuple):
-    """What the classifier says of N pictures: features float32 [N, 64], classes int64 [N]."""
+    """What is said of N pictures: features float32 [N, 64], classes int64 [N] or None where nobody knows them."""
 
     features: NDArray[np.float32]
-    classes: NDArray[np.int64]
+    classes: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -81,12 +90,12 @@ class Classifier:
 
     def judge(self, images: NDArray[np.uint8]) -> Judged:
         """Features and most likely class of pictures uint8 [N, R, R, C]."""
-        features, classes = [], []
-        for i in range(0, len(images), _CHUNK):
-            feature, logits = _forward(self.weights, to_float(images[i : i + _CHUNK]))
-            features.append(feature.numpy())
-            classes.append(logits.numpy().argmax(axis=1).astype(np.int64))
-        return Judged(np.concatenate(features), np.concatenate(classes))
+        features, logits = forward(self.weights, to_float(images))
+        return Judged(features, logits.argmax(axis=1).astype(np.int64))
+
+    def see(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features [N, 64] of images float32 [N, R, R, C] in −1…1, which need not be whole grey levels."""
+        return forward(self.weights, images)[0]
 
 
 def load_or_train(
@@ -138,29 +147,31 @@ def train_classifier(
     import tensorflow as tf
 
     total = max(1, recipe.epochs * (len(training) // min(recipe.batch, len(training))))
-    variables = {k: tf.Variable(v) for k, v in _initial(training, recipe.seed).items()}
+    initial = initial_weights(training.resolution, training.channels, training.c_dim, recipe.seed)
+    variables = {k: tf.Variable(v) for k, v in initial.items()}
     step = _compiled_step(variables, recipe, total)
     for done, batch in enumerate(_batches(training, recipe, total)):
         loss = step(*(tf.constant(part) for part in batch), tf.constant(done))
         if (done + 1) % max(1, total // 6) == 0:
             report(f"classifier: step {done + 1} of {total}, loss {float(loss):.4f}")
     trained = Classifier({k: v.numpy() for k, v in variables.items()}, 0.0)
-    accuracy = float((trained.judge(held_out.images).classes == held_out.labels).mean())
+    named = forward(trained.weights, to_float(held_out.images))[1].argmax(axis=1)
+    accuracy = float((named == held_out.labels).mean())
     report(f"classifier: {accuracy:.2%} of {len(held_out)} held-out pictures named right")
     return Classifier(trained.weights, accuracy)
 
 
-def _initial(dataset: Dataset, seed: int) -> Weights:
-    """He-initialised weights: a convolution and a halving for each octave down to 4×4 or less."""
+def initial_weights(resolution: int, channels: int, outputs: int, seed: int) -> Weights:
+    """He-initialised weights: a convolution and a halving for each octave down to 4×4 or less; `outputs` logits."""
     random = np.random.default_rng([seed, 0])
 
     def he(*shape: int) -> NDArray[np.float32]:
         gain = np.sqrt(2 / np.prod(shape[:-1]))
         return np.asarray(random.standard_normal(shape) * gain, np.float32)
 
-    size = -(-dataset.resolution // _shrink(dataset.resolution))
+    size = -(-resolution // _shrink(resolution))
     weights: Weights = {}
-    channels, block = dataset.channels, 0
+    block = 0
     while size > 4 or block == 0:
         width, taps = (32, 64, 128)[min(block, 2)], 3 if block else 5
         weights[f"conv{block}.weight"] = he(taps, taps, channels, width)
@@ -168,13 +179,20 @@ def _initial(dataset: Dataset, seed: int) -> Weights:
         channels, block, size = width, block + 1, -(-size // 2)
     weights["features.weight"] = he(size * size * channels, FEATURES)
     weights["features.bias"] = np.zeros(FEATURES, np.float32)
-    weights["logits.weight"] = he(FEATURES, dataset.c_dim) * np.float32(0.5)
-    weights["logits.bias"] = np.zeros(dataset.c_dim, np.float32)
+    weights["logits.weight"] = he(FEATURES, outputs) * np.float32(0.5)
+    weights["logits.bias"] = np.zeros(outputs, np.float32)
     return weights
 
 
 def _shrink(resolution: int) -> int:
     return -(-resolution // _LARGEST)
+
+
+def forward(weights: Weights, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features [N, 64] and logits [N, outputs] of images float32 [N, R, R, C] in −1…1."""
+    parts = [_forward(weights, images[i : i + _CHUNK]) for i in range(0, len(images), _CHUNK)]
+    features, logits = (np.concatenate([p.numpy() for p in part]) for part in zip(*parts, strict=True))
+    return features, logits
 
 
 def _forward(weights: Any, images: Any, drop: Callable[[Any], Any] | None = None) -> tuple[Any, Any]:

@@ -9,38 +9,79 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data import Dataset
-from train.metrics.classifier import load_or_train
-from train.metrics.evaluate import evaluate, protocol_inputs, verdict
+from ganexport.latents import lerp, slerp
+from train.data import Dataset, split
+from train.drawing import Drawer
+from train.metrics.evaluate import PICTURES, evaluate, protocol_inputs, verdict
+from train.metrics.features import Judge, choose_judge
+from train.metrics.path_length import path_length, spread
 
 __all__ = ["measure"]
 
+WAYS = 500
+"""Ways between two latents along which the path length is measured."""
+
+Floats = NDArray[np.float32]
+
 
 def measure(
-    generate: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.uint8]],
-    z_dim: int,
+    drawer: Drawer,
     training: Dataset,
     held_out: Dataset,
     cache: Path,
     say: Callable[[str], None] = print,
+    *,
+    with_labels: bool = True,
 ) -> dict[str, Any]:
     """Draw the protocol's pictures and compare them with the held-out ones.
 
+    As many pictures are drawn as there are real ones for the yardstick, 2,000 at most. Where none are held out, one
+    half of the training pictures stands in for them and the other half is the yardstick: then learning by heart does
+    not show.
+
     Args:
-        generate: (z [N, z_dim], labels [N]) -> pictures uint8 [N, R, R, C] at psi 1.
-        z_dim: Length of z.
-        training: Labelled pictures that the generator learned from.
-        held_out: Labelled pictures that it did not see.
+        drawer: The generator.
+        training: Pictures that it learned from.
+        held_out: Pictures that it did not see; may be empty.
         cache: Folder that keeps the classifier.
         say: Told what takes time.
+        with_labels: Whether its classes are those of the labels, and not codes that it found itself.
 
     Returns:
-        The figures of `evaluate`, and `passed`: which bars they reach.
+        The figures of `evaluate`; `path_length_z` and, with a w space, `path_length_w`: the perceptual path length in
+        the judge's features over the mean squared distance of two real pictures, so 1 is a straight and even way
+        between two pictures as unlike as real ones; and `passed`: which bars they reach.
 
     Raises:
-        DataError: The pictures have no labels.
+        OptionError: The generator does not fit the pictures, or there are too few.
     """
-    classifier = load_or_train(training, held_out, cache, report=say)
-    z, labels = protocol_inputs(z_dim, training.c_dim)
-    figures = evaluate(generate(z, labels), labels, training, held_out, classifier)
-    return {**figures, "passed": verdict(figures)}
+    unseen = len(held_out) > 0
+    if not unseen:
+        training, held_out = split(training, len(training) // 2, 0)
+    judge = choose_judge(training, held_out, cache, say)
+    spec = drawer.spec
+    z, labels = protocol_inputs(spec, count=min(PICTURES, len(training)))
+    asked = labels if with_labels and spec.c_dim and spec.c_dim == training.c_dim else None
+    figures = evaluate(drawer.pictures(z, labels), asked, training, held_out, judge)
+    lengths = _path_lengths(drawer, judge, spread(judge.judge(held_out.images).features))
+    return {**figures, **lengths, "held_out_unseen": unseen, "passed": verdict(figures)}
+
+
+def _path_lengths(drawer: Drawer, judge: Judge, unit: float) -> dict[str, float]:
+    spec, labels = drawer.spec, np.arange(WAYS) % max(drawer.spec.c_dim, 1)
+    start, end = np.split(protocol_inputs(spec, count=2 * WAYS)[0], 2)
+
+    def of_latents(latents: Floats) -> Floats:
+        images = drawer.images(latents, labels)
+        low, high = spec.image_range
+        return judge.see(np.clip((images - low) * (2.0 / (high - low)) - 1.0, -1.0, 1.0).astype(np.float32))
+
+    def of_z(z: Floats) -> Floats:
+        return of_latents(drawer.ws(z, labels) if spec.has_w_space else z)
+
+    arc = slerp if spec.z_distribution == "normal" else lerp  # arcs would leave the cube
+    lengths = {"path_length_z": path_length(of_z, start, end, arc) / unit}
+    if spec.has_w_space:
+        ways = path_length(of_latents, drawer.ws(start, labels), drawer.ws(end, labels), lerp)
+        lengths["path_length_w"] = ways / unit
+    return lengths
