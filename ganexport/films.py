@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ganexport.atomic import atomic_path
 from ganexport.errors import MissingExtraError, OptionError
-from ganexport.pictures import enlarge, to_image
+from ganexport.pictures import described, enlarge, to_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,8 +30,6 @@ MOST_RATE = {".gif": 50, ".webp": 100, ".mp4": 120}
 """Frames a second; browsers slow a GIF down that is faster."""
 CODECS = ("libx264", "libopenh264", "mpeg4")
 """The first that PyAV was built with."""
-DESCRIPTION = 0x010E
-"""The EXIF tag ImageDescription."""
 CRF = "16"
 """Quality of H.264: hardly to be told from the pictures."""
 
@@ -107,11 +105,7 @@ def _save_gif(frames: Iterator[Pixels], path: Path, fps: float, comment: str, en
 
 
 def _save_webp(frames: Iterator[Pixels], path: Path, fps: float, comment: str, enlarged: bool) -> None:
-    from PIL.Image import Exif
-
     first, *others = (to_image(one) for one in _limited(frames))
-    exif = Exif()
-    exif[DESCRIPTION] = comment.encode("ascii", "backslashreplace").decode()
     first.save(
         path,
         format="webp",
@@ -119,7 +113,7 @@ def _save_webp(frames: Iterator[Pixels], path: Path, fps: float, comment: str, e
         append_images=others,
         duration=_durations(1 + len(others), fps, 1000),
         loop=0,
-        exif=exif,
+        exif=described(comment),
         lossless=enlarged,
         quality=50 if enlarged else 90,  # of a lossless one it is the effort
         method=4,

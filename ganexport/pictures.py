@@ -12,14 +12,16 @@ from ganexport.atomic import atomic_path
 from ganexport.errors import OptionError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Exif, Image
 
 __all__ = [
+    "described",
     "enlarge",
     "fit",
     "from_uint8",
     "grid",
     "grid_shape",
+    "save_picture",
     "save_png",
     "save_webp",
     "smaller",
@@ -28,6 +30,9 @@ __all__ = [
 ]
 
 Pixels = NDArray[np.uint8]
+
+DESCRIPTION = 0x010E
+"""The EXIF tag ImageDescription."""
 
 
 def to_uint8(image: NDArray[np.floating], image_range: tuple[float, float]) -> Pixels:
@@ -143,9 +148,27 @@ def save_png(picture: Pixels, path: Path, text: dict[str, str], *, force: bool =
         to_image(picture).save(temporary, format="png", pnginfo=info)
 
 
-def save_webp(picture: Pixels, path: Path, *, lossless: bool = True) -> None:
-    """Write one picture [H, W, C] as WebP."""
-    to_image(picture).save(path, format="webp", lossless=lossless)
+def save_webp(picture: Pixels, path: Path, *, lossless: bool = True, text: str = "") -> None:
+    """Write one picture [H, W, C] as WebP, with a description if there is one."""
+    to_image(picture).save(path, format="webp", lossless=lossless, exif=described(text))
+
+
+def save_picture(picture: Pixels, path: Path, text: dict[str, str]) -> None:
+    """Write one picture [H, W, C] with its provenance, whole or not at all: WebP where the name says so, else PNG."""
+    if path.suffix.lower() != ".webp":
+        return save_png(picture, path, text)
+    with atomic_path(path, force=True) as temporary:
+        save_webp(picture, temporary, text="; ".join(f"{name}: {value}" for name, value in text.items()))
+
+
+def described(text: str) -> Exif:
+    """EXIF with a description, in ASCII as its rules want it; empty without one."""
+    from PIL.Image import Exif
+
+    exif = Exif()
+    if text:
+        exif[DESCRIPTION] = text.encode("ascii", "backslashreplace").decode()
+    return exif
 
 
 def smaller(pictures: Pixels, size: int) -> Pixels:

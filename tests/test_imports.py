@@ -102,6 +102,7 @@ MAY_IMPORT = {
     "space": ("manifest", "markdown"),
     "describe": ("importers", "manifest", "source"),
     "demo": ("atomic", "bundle", "convert", "generator", "pictures", "progress", "site", "verify"),
+    "play": ("bundle", "directions.attributes", "latent_files", "latents", "manifest", "pictures", "progress"),
     "serve": ("bundle", "latents", "manifest", "pictures"),
     "bulk": ("bundle", "latents", "manifest", "pictures"),
     "__main__": ("cli",),

@@ -100,15 +100,15 @@ def comma_parts(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def parse_seeds(text: str) -> list[int]:
-    """Seeds from text such as `0-15` or `1,5,9`."""
-    seeds: list[int] = []
+def parse_numbers(text: str, option: str, what: str) -> list[int]:
+    """Whole numbers from text such as `0-15` or `1,5,9`."""
+    found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise OptionError(f"--seeds takes numbers such as 0-15 or 1,5,9; found {text!r}")
+            raise OptionError(f"{option} takes numbers such as 0-15 or 1,5,9; found {text!r}")
         numbers = range(int(first), int(last or first) + 1)
         if not 0 < len(numbers) <= 10_000:
-            raise OptionError(f"--seeds takes rising ranges of at most 10,000 seeds; found {text!r}")
-        seeds += numbers
-    return seeds
+            raise OptionError(f"{option} takes rising ranges of at most 10,000 {what}; found {text!r}")
+        found += numbers
+    return found

@@ -1,0 +1,207 @@
+"""The verbs that play with a bundle: what they write, say and refuse."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.trees import tree
+
+from ganexport import cli, open_bundle
+from ganexport.latent_files import save_latents
+from ganexport.pictures import grid
+from ganexport.play import Studio, class_sweep, every_class, mix, signed_sum, walk
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command line in this process: status, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ganexport", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def studio(tiny_bundle: Path) -> Studio:
+    return Studio(open_bundle(tiny_bundle))
+
+
+def read(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """A picture [H, W, C], and what its file says of it."""
+    with Image.open(path) as image:
+        text = image.text["ganexport"] if path.suffix == ".png" else image.getexif()[0x010E][len("ganexport: ") :]
+        return np.asarray(image.convert("RGB")), json.loads(text)
+
+
+def same(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found.astype(int), expected.astype(int), atol=1)
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_generate_draws_every_class(
+    kind: str, run: Callable[..., Any], studio: Studio, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / f"all.{kind}"
+    status, out, err = run("generate", tiny_bundle, "--seeds", "3,4", "--label", "all", "-o", output, "--json")
+    assert (status, err) == (0, "")
+    facts = json.loads(out)
+    assert facts["rows"] == ["3", "4"]
+    assert facts["columns"] == ["ash", "birch", "cedar"]
+    sheet = every_class(studio, studio.seeds([3, 4]))
+    picture, made = read(output)
+    same(picture, sheet.assemble(studio.draw(sheet.points)))
+    assert made == {"seeds": "3,4", "label": "all", "psi": 1.0, "model": "tiny"}
+
+
+def test_generate_writes_one_file_a_picture(run: Callable[..., Any], tiny_bundle: Path, tmp_path: Path) -> None:
+    arguments = ("generate", tiny_bundle, "--seeds", "7,9", "--label", "birch,0", "--each", "-o", tmp_path / "out")
+    status, out, _ = run(*arguments, "--json")
+    assert status == 0
+    pictures = json.loads(out)["pictures"]
+    assert pictures == [
+        {"name": "7@birch", "file": "00000-7-birch.png"},
+        {"name": "9@ash", "file": "00001-9-ash.png"},
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [one["file"] for one in pictures]
+    for one, expected in zip(pictures, open_bundle(tiny_bundle).generate([7, 9], [1, 0]), strict=True):
+        picture, made = read(tmp_path / "out" / one["file"])
+        same(picture, expected)
+        assert made["picture"] == one["name"]
+    before = tree(tmp_path)
+    status, _, err = run(*arguments)
+    assert (status, tree(tmp_path)) == (2, before)
+    assert "exists; choose another output or pass --force" in err
+    assert run(*arguments, "--force")[0] == 0
+
+
+def test_generate_takes_latents_of_a_file(
+    run: Callable[..., Any], studio: Studio, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    points = studio.seeds([5, 6], [2, 1])
+    save_latents(tmp_path / "l.safetensors", points.latents, c=points.c, names=["me.png", "you.png"])
+    arguments = ("generate", tiny_bundle, "--latents", tmp_path / "l.safetensors", "-o", tmp_path / "out.png")
+    assert run(*arguments, "--grid", "1x2")[0] == 0
+    picture, made = read(tmp_path / "out.png")
+    same(picture, grid(studio.draw(points), 1, 2))
+    assert made == {"psi": 1.0, "latents": "l.safetensors", "model": "tiny"}
+    assert run(*arguments, "--label", "all")[0] == 0
+    assert read(tmp_path / "out.png")[0].shape == (2 * 16, 3 * 16, 3)
+    assert "choose one" in run(*arguments, "--seeds", "1")[2]
+
+
+def test_sweep(run: Callable[..., Any], studio: Studio, tiny_bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "s.png"
+    common = ("sweep", tiny_bundle, "--steps", 3, "-o", output)
+    assert run(*common, "--seeds", "1-2", "--classes", "ash, cedar")[0] == 0
+    picture, made = read(output)
+    sheet = class_sweep(studio, studio.seeds([1, 2]), 0, 2, 3)
+    same(picture, sheet.assemble(studio.draw(sheet.points)))
+    assert made["classes"] == "ash, cedar"
+    status, out, _ = run(*common, "--coordinate", "0-1", "--label", "all", "--range=-2,2", "--json")
+    assert status == 0
+    facts = json.loads(out)
+    assert facts["rows"] == [f"0@{name}: z{i}" for name in ("ash", "birch", "cedar") for i in (0, 1)]
+    assert facts["columns"] == ["-2", "0", "2"]
+    assert read(output)[0].shape == (6 * 16, 3 * 16, 3)
+
+
+def test_sweep_along_directions(run: Callable[..., Any], digits_bundle: Path, tmp_path: Path) -> None:
+    directions = open_bundle(digits_bundle).manifest.directions
+    if directions is None:
+        pytest.skip("the digits have no directions")
+    one, two = directions.items[:2]
+    arguments = ("--direction", one.name, "--direction", two.name, "--label", "3", "--steps", "3")
+    status, out, _ = run("sweep", digits_bundle, *arguments, "-o", tmp_path / "s.png", "--json")
+    assert (status, len(json.loads(out)["rows"])) == (0, 2)
+    assert read(tmp_path / "s.png")[0].shape == (64, 96, 3)
+
+
+def test_walk(run: Callable[..., Any], studio: Studio, tiny_bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "w.webp"
+    arguments = ("--seeds", "1,2", "--label", "birch", "--frames", 3, "--fps", 10, "--loop", "--size", 16)
+    status, out, err = run("walk", tiny_bundle, *arguments, "-o", output, "--json")
+    assert (status, err) == (0, "")
+    facts = json.loads(out)
+    assert (facts["count"], facts["keyframes"]) == (6, ["1@birch", "2@birch"])
+    expected = studio.draw(walk(studio, studio.seeds([1, 2], 1), 3, loop=True))
+    with Image.open(output) as film:
+        assert (film.n_frames, film.size) == (6, (16, 16))  # type: ignore[attr-defined]
+        film.seek(5)
+        picture = np.asarray(film.convert("RGB")).astype(int)
+        assert film.info["duration"] == 100
+        assert abs(picture - expected[5]).mean() < 40  # lossy
+    assert read(output)[1]["loop"] is True
+    assert run("walk", tiny_bundle, "--label", "all", "--seeds", "1", "--frames", 1, "-o", tmp_path / "w.gif")[0] == 0
+    with Image.open(tmp_path / "w.gif") as film:
+        assert (film.n_frames, film.size) == (3, (256, 256))  # type: ignore[attr-defined]
+
+
+def test_mix_and_arith(run: Callable[..., Any], studio: Studio, tiny_bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "m.png"
+    arguments = ("--columns", "0-1", "--rows", "5", "--label", "ash", "--row-label", "cedar", "--layers", "coarse, 3-5")
+    assert run("mix", tiny_bundle, *arguments, "-o", output)[0] == 0
+    sheet = mix(studio, studio.seeds([0, 1], 0), studio.seeds([5], 2), ["coarse", "3-5"])
+    picture, made = read(output)
+    same(picture, sheet.assemble(studio.draw(sheet.points)))
+    assert (made["seeds"], made["rows"], made["layers"]) == ("0-1", "5", "coarse, 3-5")
+
+    (tmp_path / "a.csv").write_text("seed,label,hat\n1,ash,1\n2,birch,1\n3,cedar,0\n")
+    arguments = ("12@birch - 7 + hat", "--label", "ash", "--attributes", tmp_path / "a.csv")
+    status, out, _ = run("arith", tiny_bundle, *arguments, "-o", output, "--json")
+    assert status == 0
+    assert json.loads(out)["columns"] == ["12@birch", "7@ash", "hat", "result"]
+    w = studio.bundle.latents([12, 7, 1, 2], [1, 0, 0, 1]).astype(np.float64)
+    result = studio.bundle.draw((w[0] - w[1] + w[2:].mean(axis=0))[None].astype(np.float32))[0]
+    same(read(output)[0][:, 48:], result)
+    plain = signed_sum(studio, "1 + 2", label=0)
+    assert run("arith", tiny_bundle, "1 + 2", "--label", "0", "-o", output)[0] == 0
+    same(read(output)[0], plain.assemble(studio.draw(plain.points)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("generate", "--label", "all,ash", "--seeds", "1,2"), "class 'all' is unknown"),
+        (("generate", "--label", "ash,birch"), "2 labels for 16 seeds"),
+        (("generate", "--latents", "none.safetensors"), "none.safetensors does not exist"),
+        (("sweep",), "say what to sweep: one of --coordinate 5, --classes 3,8 and --direction NAME"),
+        (("sweep", "--coordinate", "1", "--classes", "0,1"), "say what to sweep"),
+        (("sweep", "--coordinate", "x", "--label", "0"), "--coordinate takes numbers such as 0-15"),
+        (("sweep", "--coordinate", "1", "--label", "0", "--range", "1"), "--range takes two numbers such as -1,1"),
+        (("sweep", "--coordinate", "1", "--label", "0", "--space", "y"), "--space is z or w, found 'y'"),
+        (("sweep", "--classes", "0"), "--classes takes two classes, such as 3,8, and no --range; found '0'"),
+        (("sweep", "--classes", "0,1", "--space", "w"), "--space is for --coordinate"),
+        (("sweep", "--direction", "smile", "--label", "0"), "no direction is called 'smile'"),
+        (("mix", "--label", "0", "--layers", "rough"), "--layers is all, coarse, middle, fine"),
+        (("mix", "--label", "0", "--rows", "x"), "--rows takes numbers"),
+        (("mix", "--columns", "1"), "this generator has 3 classes"),
+        (("arith", "1 +"), "a sum is written like"),
+        (("arith", "1 + smile", "--label", "0"), "'smile' is no seed"),
+    ],
+)
+def test_what_is_refused(
+    arguments: tuple[str, ...], message: str, run: Callable[..., Any], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    verb, *others = arguments
+    status, out, err = run(verb, tiny_bundle, *others, "-o", tmp_path / "out.png")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert tree(tmp_path) == {}
+
+
+def test_a_film_of_another_kind_is_refused_before_anything_else(run: Callable[..., Any], tmp_path: Path) -> None:
+    status, _, err = run("walk", tmp_path / "no bundle", "-o", tmp_path / "w.avi")
+    assert (status, tree(tmp_path)) == (2, {})
+    assert "a film is a file that ends in .gif, .webp, .mp4; found 'w.avi'" in err
