@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -14,15 +15,33 @@ from numpy.typing import ArrayLike, NDArray
 from ganexport.errors import BundleError, CheckpointError, OptionError
 from ganexport.latents import Move, label_index, noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
 from ganexport.manifest import MANIFEST_NAME, Graphs, Manifest, read_manifest
-from ganexport.pictures import to_uint8
+from ganexport.pictures import from_uint8, to_uint8
 from ganexport.runtimes.onnxruntime import OnnxSession
 from ganexport.weights import check_cover, file_sha256, read_tensors
 
-__all__ = ["Bundle", "check_files", "open_bundle"]
+__all__ = ["Bundle", "Encoded", "check_files", "open_bundle"]
 
 Label = int | str
 Labels = Label | Sequence[Label] | NDArray[np.float32]
 Noise = Literal["const", "none", "random"] | Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """What an encoder found in pictures.
+
+    Attributes:
+        latents: z [N, z_dim], or ws [N, num_ws, w_dim].
+        probabilities: Of each class [N, c_dim]; None without classes.
+    """
+
+    latents: NDArray[np.float32]
+    probabilities: NDArray[np.float32] | None
+
+    @property
+    def labels(self) -> list[int] | None:
+        """The likeliest class of each picture; None without classes."""
+        return None if self.probabilities is None else [int(one) for one in self.probabilities.argmax(axis=1)]
 
 
 class Bundle:
@@ -143,6 +162,30 @@ class Bundle:
         low, high = spec.image_range
         return to_uint8(values["image"], (low, high))
 
+    def encode(self, pictures: NDArray[np.uint8]) -> Encoded:
+        """Find the latents from which pictures come out again, as near as the bundle's encoder can.
+
+        Args:
+            pictures: uint8 [N, H, W, C], of the size and the channels that the generator draws.
+
+        Returns:
+            Latents, and with classes how likely each is.
+
+        Raises:
+            OptionError: The pictures are of another size.
+            BundleError: The bundle has no encoder, or its graph is broken.
+            RuntimeUnavailableError: onnxruntime is not installed.
+        """
+        spec = self.manifest.spec
+        shape = (spec.resolution, spec.resolution, spec.image_channels)
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != shape:
+            found = f"{pictures.dtype} {list(pictures.shape)}"
+            raise OptionError(f"pictures must be uint8 [N, {', '.join(map(str, shape))}], found {found}")
+        found_in = self._encoder.run({"image": from_uint8(pictures, spec.image_range)})
+        latents = found_in["ws"] if "ws" in found_in else found_in["z"]
+        logits = found_in.get("c_logits")
+        return Encoded(latents, None if logits is None else _softmax(logits))
+
     @cached_property
     def directions(self) -> dict[str, NDArray[np.float32]]:
         """Vectors of the manifest's directions by name: [w_dim] or [z_dim], an amount of 1 each.
@@ -259,8 +302,21 @@ class Bundle:
         return None if graph is None else OnnxSession(self.path / graph.file, graph)
 
     @cached_property
+    def _encoder(self) -> OnnxSession:
+        found = self.manifest.encoder
+        if found is None or "onnx" not in found.graphs:
+            raise BundleError(f"{self.path} has no encoder for ONNX; put one in with `ganexport add-encoder`")
+        graph = found.graphs["onnx"]
+        return OnnxSession(self.path / graph.file, graph)
+
+    @cached_property
     def _synthesis(self) -> list[OnnxSession]:
         return [OnnxSession(self.path / graph.file, graph) for graph in self._graphs.synthesis]
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
 def _rows(name: str, latents: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -51,6 +51,7 @@ def _bundle(path: Path) -> dict[str, Any]:
         **_spec(manifest.spec.model_dump(mode="json")),
         "labels": manifest.labels and list(manifest.labels),
         "targets": sorted(manifest.targets),
+        **({"encoder": f"from pictures to {manifest.encoder.space}"} if manifest.encoder else {}),
         **({"directions": [_direction(one) for one in found.items]} if (found := manifest.directions) else {}),
         "bytes": sum(entry.bytes for entry in manifest.files.values()),
         "parity": {status: statuses.count(status) for status in sorted(set(statuses))},

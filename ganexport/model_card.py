@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
-from ganexport.manifest import Direction, ParityResult
+from ganexport.manifest import Direction, Encoder, ParityResult
 from ganexport.markdown import code, plain
 
-__all__ = ["model_card", "with_directions"]
-
-HEADING = "## Directions"
+__all__ = ["model_card", "with_directions", "with_encoder"]
 
 
 def model_card(name: str, generator: Generator | GraphModel, parity: Sequence[ParityResult]) -> str:
@@ -61,20 +59,39 @@ A web page:
 
 def with_directions(card: str, directions: Sequence[Direction]) -> str:
     """A model card with its section on directions made anew, or left out where there are none."""
-    before, found, section = card.partition(f"\n{HEADING}\n")
-    if found:
-        _, heading, rest = section.partition("\n## ")
-        card = before + heading + rest
     if not directions:
-        return card
+        return _with_section(card, "Directions", None)
     rows = ["| direction | means | method | layers | pictures |", "|---|---|---|---|---|"]
     for one in directions:
         layers = "all of z" if one.layers is None else f"{one.layers[0]}–{one.layers[1] - 1}"
         picture = "" if one.preview is None else f"![pictures along {plain(one.name)}]({one.preview})"
         rows.append(f"| {code(one.name)} | {plain(one.title or '')} | {one.method} | {layers} | {picture} |")
-    text = "\n".join([f"\n{HEADING}\n", "An amount of 1 is one standard deviation of the latents.\n", *rows, ""])
+    text = "\n".join(["An amount of 1 is one standard deviation of the latents.\n", *rows])
+    return _with_section(card, "Directions", text)
+
+
+def with_encoder(card: str, encoder: Encoder | None) -> str:
+    """A model card with its section on the encoder made anew, or left out where there is none."""
+    if encoder is None:
+        return _with_section(card, "Encoder", None)
+    found = "`z` and the class" if encoder.space == "z" else "`ws`"
+    rows = [f"- {plain(name)}: {value:.4g}" for name, value in encoder.figures.items()]
+    text = f'From a picture back to {found}: `ganexport encode . picture.png`, or `open_bundle(".").encode(pictures)`.'
+    return _with_section(card, "Encoder", "\n".join([text, *(["", *rows] if rows else [])]))
+
+
+def _with_section(card: str, title: str, text: str | None) -> str:
+    """A model card with this text under a heading before the one on use, and without what was there."""
+    heading = f"\n## {title}\n"
+    before, found, section = card.partition(heading)
+    if found:
+        _, following, rest = section.partition("\n## ")
+        card = before + following + rest
+    if text is None:
+        return card
     at = card.find("\n## Use\n")
-    return card + text if at < 0 else card[:at] + text + card[at:]
+    whole = f"{heading}\n{text}\n"
+    return card + whole if at < 0 else card[:at] + whole + card[at:]
 
 
 def _signature(generator: Generator | GraphModel) -> str:

@@ -38,7 +38,8 @@ class Revision:
         return path
 
     def drop(self, name: str) -> None:
-        """Take a file out, and the folders that held nothing else."""
+        """Take a file out, and the folders that held nothing else; another may be written in its place."""
+        self._written.add(name)
         path = self.folder / name
         path.unlink(missing_ok=True)
         with suppress(OSError):  # one holds something

@@ -9,10 +9,23 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from ganexport.bundle import check_files
+from ganexport.encoders.encoder import load_encoder
+from ganexport.errors import BundleError
 from ganexport.generator import load_of_bundle
 from ganexport.latents import noise_from_seeds
 from ganexport.manifest import CHECKPOINT_NAME, GoldenCase, Manifest, ParityResult, TargetName, read_manifest
-from ganexport.parity import Case, Oracle, check_target, feeds_of, require_parity, too_slow
+from ganexport.parity import (
+    CASE,
+    Case,
+    Oracle,
+    check_encoder,
+    check_target,
+    encoder_cases,
+    feeds_of,
+    require_parity,
+    too_slow,
+)
+from ganexport.parity.compare import Row
 from ganexport.parity.tolerances import GREY_LEVELS
 from ganexport.progress import SILENT, Progress
 
@@ -58,11 +71,27 @@ def verify(
             multiply_adds=manifest.multiply_adds,
             progress=progress,
         )
+    results += _encoder(folder, manifest, progress)
     if browser:
         progress.stage("verifying in a browser")
         results += _browser(folder, manifest)
     require_parity(results, manifest.targets, allow_unverified=allow_unverified)
     return results
+
+
+def _encoder(folder: Path, manifest: Manifest, progress: Progress) -> list[ParityResult]:
+    """Whether the encoder's graphs find what its canonical weights find; without these nobody can tell."""
+    found = manifest.encoder
+    if found is None:
+        return []
+    if found.file is None:
+        reason = "the bundle has no canonical weights of its encoder"
+        return [Row(target, "encoder", case=f"{CASE}all").result("not verified", reason) for target in found.graphs]
+    encoder = load_encoder(folder / found.file)
+    if encoder.weights_sha256 != found.weights_sha256:
+        raise BundleError(f"{folder / found.file} holds other weights than the manifest says")
+    cases = encoder_cases(folder, manifest.goldens, encoder)
+    return check_encoder(folder, found.graphs, cases, encoder, multiply_adds=manifest.multiply_adds, progress=progress)
 
 
 def _cases(folder: Path, manifest: Manifest) -> list[Case]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ganexport.errors import SpecError
 from ganexport.spec import GeneratorSpec, explain
+
+if TYPE_CHECKING:
+    from ganexport.manifest import SpecSummary
 
 __all__ = ["EncoderSpec"]
 
@@ -62,7 +65,7 @@ class EncoderSpec(BaseModel):
         return self
 
     @staticmethod
-    def contract(generator: GeneratorSpec) -> dict[str, Any]:
+    def contract(generator: GeneratorSpec | SpecSummary) -> dict[str, Any]:
         """The fields that a generator decides.
 
         With classes or without a w space it is z that is found, so that a style can be drawn in every class; else a w
