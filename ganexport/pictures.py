@@ -12,7 +12,7 @@ from ganexport.atomic import atomic_path
 from ganexport.errors import OptionError
 
 if TYPE_CHECKING:
-    from PIL.Image import Exif, Image
+    from PIL.Image import Image
 
 __all__ = [
     "described",
@@ -161,14 +161,15 @@ def save_picture(picture: Pixels, path: Path, text: dict[str, str]) -> None:
         save_webp(picture, temporary, text="; ".join(f"{name}: {value}" for name, value in text.items()))
 
 
-def described(text: str) -> Exif:
-    """EXIF with a description, in ASCII as its rules want it; empty without one."""
+def described(text: str) -> bytes:
+    """EXIF with a description, in ASCII as its rules want it; nothing without one."""
     from PIL.Image import Exif
 
+    if not text:
+        return b""
     exif = Exif()
-    if text:
-        exif[DESCRIPTION] = text.encode("ascii", "backslashreplace").decode()
-    return exif
+    exif[DESCRIPTION] = text.encode("ascii", "backslashreplace").decode()
+    return exif.tobytes()
 
 
 def smaller(pictures: Pixels, size: int) -> Pixels:

@@ -28,7 +28,7 @@ def read(path: Path, mode: str) -> tuple[np.ndarray, list[int], str]:
     """Frames [N, H, W, C], how long each stays in ms, and the comment of a GIF or WebP."""
     frames, times = [], []
     with Image.open(path) as film:
-        comment = film.info.get("comment", b"").decode() if path.suffix == ".gif" else film.getexif()[0x010E]
+        comment = film.info.get("comment", b"").decode() if path.suffix == ".gif" else film.getexif().get(0x010E, "")
         assert film.info["loop"] == 0
         for i in range(film.n_frames):  # type: ignore[attr-defined]
             film.seek(i)

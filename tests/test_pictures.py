@@ -10,7 +10,7 @@ from PIL import Image
 from support.generators import oracle_pixels
 
 from ganexport.errors import OptionError, OutputExistsError
-from ganexport.pictures import fit, from_uint8, grid, grid_shape, save_png, save_webp, to_uint8
+from ganexport.pictures import fit, from_uint8, grid, grid_shape, save_picture, save_png, save_webp, to_uint8
 
 RANGE = (-1.0, 1.0)
 
@@ -203,3 +203,18 @@ def test_an_existing_png_is_kept_without_force(tmp_path: Path) -> None:
         save_png(picture + 1, tmp_path / "p.png", {}, force=False)
     assert (tmp_path / "p.png").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["p.png"]
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.WEBP", "p"])
+def test_a_picture_keeps_where_it_comes_from_in_either_format(name: str, tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    save_picture(picture, tmp_path / name, {"ganexport": '{"model": "B\u00e4ume"}'})
+    with Image.open(tmp_path / name) as image:
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), picture)
+        if name == "p.WEBP":
+            assert image.format == "WEBP"
+            assert image.getexif()[0x010E] == 'ganexport: {"model": "B\\xe4ume"}'
+        else:
+            assert image.text == {"ganexport": '{"model": "B\u00e4ume"}'}  # type: ignore[attr-defined]
+    save_webp(picture, tmp_path / "plain.webp")
+    assert b"EXIF" not in (tmp_path / "plain.webp").read_bytes()
