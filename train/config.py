@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganexport.errors import OptionError
+from train.losses import check_adversarial
 
 __all__ = ["PRESETS", "Config", "preset"]
 
@@ -19,10 +20,13 @@ GROWING = ("progressive", "stylegan")
 CLASSIC = ("mlp", "dcgan")
 """Architectures whose layers have BatchNorm in training."""
 
+STYLED = ("stylegan", "stylegan2")
+"""Architectures with a w space."""
+
 CHOICES = {
     "label_layers": ("first", "every"),
     "z_distribution": ("normal", "uniform"),
-    "d_norm": ("none", "batch"),
+    "d_norm": ("none", "batch", "spectral"),
 }
 
 
@@ -46,20 +50,25 @@ class Config:
         mapping_layers: Dense layers of the mapping network.
         channels: Feature maps of each block from the smallest up, in the generator; widths of its layers in mlp.
         d_channels: The same in the discriminator.
-        d_norm: Norm of the discriminator's layers: none, batch (mlp and dcgan).
+        d_norm: Norm of the discriminator's layers: none, batch (mlp and dcgan), spectral.
+        minibatch_views: Views in which the discriminator compares the pictures of a group (minibatch discrimination).
         mirror: Whether a picture and its mirror image count as equally real.
         start_resolution: Size of the first pictures of a run that grows; 0 where all blocks learn from the start.
         fade_kimg: Over how many pictures each further block is faded in.
         stable_kimg: For how many pictures the first block learns alone, and each other before the next comes.
         kimg: Length of the run, in thousands of real pictures shown.
         batch: Pictures in a step, over all devices.
-        group: Pictures that minibatch stddev compares; they share a label.
+        group: Pictures that minibatch stddev and minibatch discrimination compare; they share a label.
+        loss: What the two sides minimise: minimax, non-saturating, least-squares, wasserstein, hinge.
+        label_smoothing: What is taken from the target 1 of real pictures, in the first three losses.
+        flip_labels: Share of the pictures, in the first three losses, whose targets real and generated are swapped.
         g_lr: Adam's learning rate for the generator.
         d_lr: Adam's learning rate for the discriminator.
         beta1: Adam's first-moment decay.
         beta2: Adam's second-moment decay.
         d_steps: Steps of the discriminator for one of the generator.
         d_pretrain: Steps at the start in which the discriminator learns alone.
+        gradient_penalty: Weight of what pulls the discriminator's slope to 1 (WGAN-GP: 10); 0 for none.
         r1_gamma: Weight of the R1 penalty at the start; 0 for none.
         r1_gamma_end: Its weight from `anneal_kimg` on; strong at first against collapse, then weak for detail.
         lr_end: Share of the learning rates that is left from `anneal_kimg` on.
@@ -72,6 +81,8 @@ class Config:
         augment_target: Mean sign of the discriminator's answer to real pictures that the chance is steered to; 0 to
             leave the chance as it is.
         augment_kimg: In how many thousand pictures the chance can go from 0 to 1.
+        path_length: Weight of what makes steps in w of one size anywhere (stylegan2: 2); 0 for none.
+        path_interval: Steps of the generator between two such penalties, each scaled up accordingly.
         style_mixing: Share of pictures drawn from two z.
         ema_kimg: Half-life of the averaged generator, in thousands of pictures.
         ema_rampup: The half-life is at most this share of the run so far.
@@ -100,6 +111,7 @@ class Config:
     channels: tuple[int, ...] = (64, 64, 48, 32)
     d_channels: tuple[int, ...] = (64, 64, 48, 32)
     d_norm: str = "none"
+    minibatch_views: int = 0
     mirror: bool = False
     start_resolution: int = 0
     fade_kimg: float = 20.0
@@ -107,12 +119,16 @@ class Config:
     kimg: float = 240.0
     batch: int = 16
     group: int = 4
+    loss: str = "non-saturating"
+    label_smoothing: float = 0.0
+    flip_labels: float = 0.0
     g_lr: float = 0.004
     d_lr: float = 0.004
     beta1: float = 0.0
     beta2: float = 0.99
     d_steps: int = 1
     d_pretrain: int = 0
+    gradient_penalty: float = 0.0
     r1_gamma: float = 0.5
     r1_gamma_end: float = 0.05
     lr_end: float = 0.1
@@ -123,6 +139,8 @@ class Config:
     augment_p: float = 0.0
     augment_target: float = 0.0
     augment_kimg: float = 100.0
+    path_length: float = 0.0
+    path_interval: int = 8
     style_mixing: float = 0.5
     ema_kimg: float = 10.0
     ema_rampup: float = 0.05
@@ -135,7 +153,17 @@ class Config:
     mixed_precision: bool = False
 
     def __post_init__(self) -> None:
-        positive = ("z_dim", "w_dim", "mapping_layers", "batch", "group", "r1_interval", "d_steps", "keep_snapshots")
+        positive = (
+            "z_dim",
+            "w_dim",
+            "mapping_layers",
+            "batch",
+            "group",
+            "r1_interval",
+            "path_interval",
+            "d_steps",
+            "keep_snapshots",
+        )
         for name in positive:
             if getattr(self, name) < 1:
                 raise OptionError(f"--{name.replace('_', '-')} must be at least 1, found {getattr(self, name)}")
@@ -147,6 +175,7 @@ class Config:
         if len(self.channels) != len(self.d_channels):
             raise OptionError(f"--channels {self.channels} and --d-channels {self.d_channels} differ in length")
         self._check_choices()
+        self._check_objectives()
         self._check_growth()
 
     def _check_choices(self) -> None:
@@ -163,6 +192,23 @@ class Config:
                 f"--categories must be at least 0 and --codes fewer than --z-dim {self.z_dim}, "
                 f"found {self.categories} and {self.codes}"
             )
+
+    def _check_objectives(self) -> None:
+        check_adversarial(self.loss, self.label_smoothing, self.flip_labels)
+        for name in ("minibatch_views", "gradient_penalty", "path_length"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"--{name.replace('_', '-')} must be at least 0, found {getattr(self, name)}")
+        if self.gradient_penalty and self.d_norm == "batch":
+            raise OptionError(
+                "--gradient-penalty needs a discriminator that judges each picture by itself: "
+                "set --d-norm to none or spectral"
+            )
+        if self.minibatch_views and self.group < 2:
+            raise OptionError(
+                f"--minibatch-views compares pictures of a group: --group must be at least 2, found {self.group}"
+            )
+        if self.path_length and self.architecture not in STYLED:
+            raise OptionError(f"--path-length is for {' and '.join(STYLED)}; {self.architecture} has no w")
 
     def _check_growth(self) -> None:
         if self.start_resolution and self.architecture not in GROWING:

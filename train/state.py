@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ganexport.errors import CheckpointError
 from train.config import Config
 from train.discriminators import discriminator_of
+from train.discriminators.spectral import spectral_parameters
 from train.equalized import Parameter, initial_value
 from train.generators import family_of
 
@@ -30,6 +31,8 @@ class State:
         self.spec = self.family.spec(config, image_channels, c_dim)
         self.g_parameters = self.family.parameters(self.spec)
         self.d_parameters = self.discriminator.parameters(config, self.spec)
+        if config.d_norm == "spectral":
+            self.d_parameters |= spectral_parameters(self.d_parameters)
         self.g = _variables(self.g_parameters, config.seed)
         self.g_ema = {name: _variable(v.numpy(), trainable=False) for name, v in self.g.items()}
         self.d = _variables(self.d_parameters, config.seed + 1)
@@ -39,10 +42,12 @@ class State:
         self.d_optimizer = _adam(config, config.d_lr, self.d_trainable)
         self.augment_p = _variable(np.asarray(config.augment_p, np.float32), trainable=False)
         self.overfitting = _variable(np.zeros((), np.float32), trainable=False)
+        self.path_length = _variable(np.zeros((), np.float32), trainable=False)
         self.step = 0
 
     def _named(self) -> dict[str, Tensor]:
         named: dict[str, Tensor] = {"augment.p": self.augment_p, "augment.overfitting": self.overfitting}
+        named["path_length"] = self.path_length
         for prefix, variables in (("g", self.g), ("g_ema", self.g_ema), ("d", self.d)):
             named |= {f"{prefix}.{name}": v for name, v in variables.items()}
         for prefix, optimizer in (("g_adam", self.g_optimizer), ("d_adam", self.d_optimizer)):

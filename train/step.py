@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -12,13 +13,14 @@ from train.augment import adjusted_probability, augment
 from train.config import Config
 from train.discriminators import Answers, information
 from train.discriminators.growing import FADE
+from train.discriminators.spectral import normalised
 from train.equalized import fold
 from train.generators import Latents
 from train.generators.training_ops import TrainingOps
 from train.growing import fade_at, faded, growth_at, pictures_at, trained_spec
 from train.losses.adversarial import ADVERSARIAL
 from train.losses.labels import information_loss, mismatch_loss
-from train.losses.regularisers import r1_penalty
+from train.losses.regularisers import gradient_penalty, path_length, r1_penalty
 from train.random import stream
 from train.state import State
 
@@ -30,9 +32,6 @@ Step = Callable[[Tensor, Tensor, Tensor], Logs]
 """(images [N, H, W, C] in −1…1, one-hot labels [N, c_dim], step index) -> figures by name."""
 
 
-LOSS = "non-saturating"
-
-
 class Kind(NamedTuple):
     """What a step does beside the discriminator's loss: each kind is compiled on its own.
 
@@ -41,22 +40,26 @@ class Kind(NamedTuple):
         with_g: Whether the generator learns too.
         level: The newest block of a run that grows; None of one that does not.
         fading: Whether that block is still fading in.
+        with_path_length: Whether the path length penalty is among the generator's terms.
     """
 
     with_r1: bool = False
     with_g: bool = True
     level: int | None = None
     fading: bool = False
+    with_path_length: bool = False
 
 
 def kind_at(config: Config, step: int) -> Kind:
     """What step number `step` does."""
     growth = growth_at(config, step)
+    with_g = step >= config.d_pretrain and (step + 1) % config.d_steps == 0
     return Kind(
         with_r1=config.r1_gamma > 0 and step % config.r1_interval == 0,
-        with_g=step >= config.d_pretrain and (step + 1) % config.d_steps == 0,
+        with_g=with_g,
         level=growth.level if growth else None,
         fading=growth is not None and growth.fading,
+        with_path_length=with_g and config.path_length > 0 and step // config.d_steps % config.path_interval == 0,
     )
 
 
@@ -69,7 +72,7 @@ def make_step(config: Config, state: State) -> Callable[[Kind], Step]:
         seed = tf.stack([config.seed, step * 64 + replica])
         labels = one_hot if state.spec.c_dim and not config.categories else None
         halves = _Halves(config, state, kind, step)
-        logs = halves.discriminator(images, labels, step, stream(seed, 1), with_r1=kind.with_r1)
+        logs = halves.discriminator(images, labels, step, stream(seed, 1))
         if kind.level is not None:
             logs["resolution"] = tf.constant(float(4 << kind.level))
             logs["fade"] = tf.constant(1.0) if halves.fade is None else halves.fade
@@ -106,16 +109,14 @@ class _Halves:
     """Both halves of a step, on one replica."""
 
     def __init__(self, config: Config, state: State, kind: Kind, step: Tensor) -> None:
-        self.config, self.state, self.loss = config, state, ADVERSARIAL[LOSS]
-        self.level, self.spec, self.fade = kind.level, state.spec, None
+        self.config, self.state, self.loss = config, state, ADVERSARIAL[config.loss]
+        self.kind, self.level, self.spec, self.fade = kind, kind.level, state.spec, None
         if kind.level is not None:
             self.spec = trained_spec(state.spec, kind.level, fading=kind.fading)
             self.fade = fade_at(config, kind.level, step) if kind.fading else None
         self.compute = tf.bfloat16 if config.mixed_precision else tf.float32
 
-    def discriminator(
-        self, images: Tensor, labels: Tensor | None, step: Tensor, seed: Tensor, *, with_r1: bool
-    ) -> Logs:
+    def discriminator(self, images: Tensor, labels: Tensor | None, step: Tensor, seed: Tensor) -> Logs:
         """Teach the discriminator with real pictures and as many generated ones."""
         config, state = self.config, self.state
         drawn = self._draw(labels, tf.shape(images)[0], stream(seed, 1))
@@ -125,24 +126,36 @@ class _Halves:
         logs: Logs = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.d_trainable)
-            weights = self._critic()
+            weights, vectors = self._critic()
             real = self._judge(weights, images, labels).logits
             answers = self._judge(weights, fakes, labels)
             fake = answers.logits
-            loss = logs["loss_d"] = self.loss.discriminator(real, fake)
+            flipped = _by_chance(config.flip_labels, tf.shape(real), stream(seed, 4))
+            target = 1.0 - config.label_smoothing
+            loss = logs["loss_d"] = self.loss.discriminator(real, fake, real_target=target, flipped=flipped)
             if labels is not None and config.mismatch > 0:
                 loss += config.mismatch * self._mismatch(weights, images, labels)
             if config.recovers_codes:
                 logs["information"] = self._information(weights, answers, drawn)
                 loss += config.information * logs["information"]
-            if with_r1:
+            if config.gradient_penalty > 0:
+                share = tf.random.stateless_uniform(tf.shape(real), stream(seed, 5))
+                critic = lambda x: self._judge(weights, x, labels).logits  # noqa: E731
+                logs["gradient_penalty"] = gradient_penalty(critic, images, fakes, share)
+                loss += config.gradient_penalty * logs["gradient_penalty"]
+            if self.kind.with_r1:
                 logs["r1"] = r1_penalty(lambda x: self._judge(weights, x, labels).logits, images)
                 loss += logs["r1"] * _r1_weight(config, step)
         _apply(
             state.d_optimizer, tape.gradient(loss, state.d_trainable, unconnected_gradients=_ZERO), state.d_trainable
         )
+        for name, vector in vectors.items():
+            state.d[name].assign(vector)
         logs["score_real"], logs["score_fake"] = tf.reduce_mean(real), tf.reduce_mean(fake)
-        logs["accuracy_real"], logs["accuracy_fake"] = _share(real > 0), _share(fake <= 0)
+        logs["accuracy_real"], logs["accuracy_fake"] = (
+            _share(real > self.loss.boundary),
+            _share(fake <= self.loss.boundary),
+        )
         if config.augment_target > 0:
             self._steer_augmentation(real)
             logs["augment_p"] = tf.identity(state.augment_p)
@@ -154,11 +167,15 @@ class _Halves:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.g_trainable)
             drawn = self._draw(labels, count, stream(seed, 1))
-            weights = self._critic()
+            weights, _ = self._critic()
             answers = self._judge(weights, self._seen(drawn.images, stream(seed, 2)), labels)
             loss = logs["loss_g"] = self.loss.generator(answers.logits)
             if self.config.recovers_codes:
                 loss += self.config.information * self._information(weights, answers, drawn)
+            if self.kind.with_path_length:
+                logs["path_length"], length = self._path_length(labels, count, stream(seed, 3))
+                loss += self.config.path_length * self.config.path_interval * logs["path_length"]
+                state.path_length.assign(state.path_length + PATH_DECAY * (length - state.path_length))
         _apply(
             state.g_optimizer, tape.gradient(loss, state.g_trainable, unconnected_gradients=_ZERO), state.g_trainable
         )
@@ -167,9 +184,7 @@ class _Halves:
 
     def _draw(self, labels: Tensor | None, count: Tensor, seed: Tensor) -> _Drawn:
         """`count` fresh pictures of these labels, or of fresh categories."""
-        family, g, spec = self.state.family, self.state.g, self.spec
-        if self.level is not None and self.fade is not None:
-            g = faded(g, self.level, self.fade)
+        family, g, spec = self.state.family, self._values(), self.spec
         if self.config.categories:
             chosen = tf.random.stateless_uniform([count], stream(seed, 3), 0, self.config.categories, tf.int32)
             labels = tf.one_hot(chosen, self.config.categories)
@@ -179,10 +194,30 @@ class _Halves:
         seen = ops.seen if latents.mean_w is None else {**ops.seen, "mapping.w_avg": latents.mean_w}
         return _Drawn(tf.cast(images, tf.float32), latents, labels, seen)
 
-    def _critic(self) -> dict[str, Tensor]:
-        """The discriminator's weights."""
-        weights = fold(self.state.d, self.state.d_parameters)
-        return weights if self.fade is None else {**weights, FADE: self.fade}
+    def _values(self) -> dict[str, Tensor]:
+        """The generator's parameters, as they are at this moment of its growth."""
+        if self.level is None or self.fade is None:
+            return self.state.g
+        return faded(self.state.g, self.level, self.fade)
+
+    def _critic(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The discriminator's weights, and the vectors that spectral normalisation is to keep."""
+        weights, vectors = normalised(fold(self.state.d, self.state.d_parameters))
+        return (weights if self.fade is None else {**weights, FADE: self.fade}), vectors
+
+    def _path_length(self, labels: Tensor | None, count: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
+        """The penalty, and the mean length, of half as many pictures, as published."""
+        family, g, spec, half = self.state.family, self._values(), self.spec, (count + 1) // 2
+        labels = None if labels is None else labels[:half]
+        latents = family.latents(g, spec, self.config, labels, half, stream(seed, 1))
+
+        def synthesis(ws: Tensor) -> Tensor:
+            ops = TrainingOps(stream(seed, 2), self.compute)
+            return tf.cast(family.pictures(ops, g, spec, replace(latents, ws=ws), labels), tf.float32)
+
+        shape = [half, spec.resolution, spec.resolution, spec.image_channels]
+        noise = tf.random.stateless_normal(shape, stream(seed, 3))
+        return path_length(synthesis, latents.ws, noise, self.state.path_length)
 
     def _seen(self, images: Tensor, seed: Tensor) -> Tensor:
         """What the discriminator sees of pictures."""
@@ -200,11 +235,14 @@ class _Halves:
         groups = config.batch // config.group // tf.distribute.get_strategy().num_replicas_in_sync
         some = max(1, groups // 2) * config.group
         wrong = tf.roll(labels, config.group, axis=0)[:some]
-        return mismatch_loss(self._judge(weights, images[:some], wrong).logits, labels[:some], wrong)
+        costs = self.loss.cost(self._judge(weights, images[:some], wrong).logits, 0.0)
+        return mismatch_loss(costs, labels[:some], wrong)
 
     def _steer_augmentation(self, real_logits: Tensor) -> None:
         config, state = self.config, self.state
-        state.overfitting.assign(0.95 * state.overfitting + 0.05 * tf.reduce_mean(tf.sign(real_logits)))
+        state.overfitting.assign(
+            0.95 * state.overfitting + 0.05 * tf.reduce_mean(tf.sign(real_logits - self.loss.boundary))
+        )
         share = config.batch / 1000.0 / config.augment_kimg
         state.augment_p.assign(adjusted_probability(state.augment_p, state.overfitting, config.augment_target, share))
 
@@ -233,6 +271,9 @@ class _Halves:
                 average.assign(variable)
 
 
+PATH_DECAY = 0.01
+"""How fast the mean path length follows (Karras et al. 2020, appendix B: a decay of 0.99)."""
+
 _ZERO = tf.UnconnectedGradients.ZERO
 """What a parameter that took no part learns: nothing."""
 
@@ -241,6 +282,11 @@ def _apply(optimizer: Tensor, gradients: list[Tensor], variables: list[Tensor]) 
     """One optimiser step with the mean of all replicas' gradients, whose sum the optimiser takes."""
     replicas = tf.distribute.get_replica_context().num_replicas_in_sync
     optimizer.apply([g / replicas for g in gradients] if replicas > 1 else gradients, variables)
+
+
+def _by_chance(share: float, shape: Tensor, seed: Tensor) -> Tensor | None:
+    """Bool of this shape, true with this probability; None where it is 0."""
+    return tf.random.stateless_uniform(shape, seed) < share if share > 0 else None
 
 
 def _share(chosen: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ class Answers(NamedTuple):
 
     Attributes:
         logits: [N] float32; above 0 for what it takes for real.
-        features: [N, F] float32: what its last layer reads.
+        features: [N, F] float32: what its last layer reads of each picture by itself.
     """
 
     logits: Tensor

@@ -11,6 +11,7 @@ from ganexport.spec import GeneratorSpec
 from train import batch_norm
 from train.config import Config
 from train.discriminators import Answers, information
+from train.discriminators.minibatch import compared, comparison
 from train.equalized import Parameter
 
 __all__ = ["SLOPE", "activate", "add_last", "add_layer", "judged", "labels_seen"]
@@ -48,13 +49,15 @@ def activate(x: Tensor, weights: Mapping[str, Tensor], name: str) -> Tensor:
 
 def add_last(into: dict[str, Parameter], features: int, config: Config, spec: GeneratorSpec) -> None:
     """The layer that answers, and where there are codes the one that recovers them."""
-    add_layer(into, "out", (features + labels_seen(config, spec), 1), normalised=False)
-    into |= information.parameters(features, config)
+    read = features + config.minibatch_views + labels_seen(config, spec)
+    add_layer(into, "out", (read, 1), normalised=False)
+    into |= comparison(features, config) | information.parameters(features, config)
 
 
-def judged(weights: Mapping[str, Tensor], features: Tensor, labels: Tensor | None) -> Answers:
+def judged(weights: Mapping[str, Tensor], features: Tensor, labels: Tensor | None, config: Config) -> Answers:
     """The answers to pictures of these features [N, F]."""
     features = tf.cast(features, tf.float32)
-    read = features if labels is None else tf.concat([features, labels], axis=1)
+    read = compared(weights, features, config)
+    read = read if labels is None else tf.concat([read, labels], axis=1)
     logits = tf.matmul(read, weights["out.weight"])[:, 0] + weights["out.bias"][0]
     return Answers(logits, features)

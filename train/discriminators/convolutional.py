@@ -47,4 +47,4 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
             x = tf.concat([x, maps], axis=-1)  # [N, H, W, C + c_dim]
         x = tf.nn.conv2d(x, tf.cast(weights[f"conv{i}.weight"], x.dtype), 2, "SAME")  # [N, H/2, W/2, C']
         x = activate(x, weights, f"conv{i}")
-    return judged(weights, tf.reshape(x, [-1, math.prod(x.shape[1:])]), labels)
+    return judged(weights, tf.reshape(x, [-1, math.prod(x.shape[1:])]), labels, config)

@@ -40,4 +40,4 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
         if labels is not None:
             x = tf.concat([x, tf.cast(labels, x.dtype)], axis=1)
         x = activate(tf.matmul(x, tf.cast(weights[f"fc{i}.weight"], x.dtype)), weights, f"fc{i}")
-    return judged(weights, x, labels)
+    return judged(weights, x, labels, config)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
-from train.discriminators.minibatch import minibatch_stddev
+from train.discriminators.minibatch import comparison, minibatch_stddev
 from train.discriminators.residual import STATISTICS, projected
 from train.equalized import Parameter
 
@@ -45,10 +45,10 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
     shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + STATISTICS, width), (width,)
     shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
     if spec.c_dim:
-        shapes["label.weight"] = (spec.c_dim, width)
+        shapes["label.weight"] = (spec.c_dim, width + config.minibatch_views)
     else:
-        shapes["out.weight"], shapes["out.bias"] = (width,), ()
-    return {name: _parameter(name, shape) for name, shape in shapes.items()}
+        shapes["out.weight"], shapes["out.bias"] = (width + config.minibatch_views,), ()
+    return {name: _parameter(name, shape) for name, shape in shapes.items()} | comparison(width, config)
 
 
 def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
@@ -86,7 +86,7 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
     x = tf.concat([x, minibatch_stddev(x, config.group, STATISTICS)], axis=-1)  # [N, 4, 4, C + S]
     x = tf.reshape(layer(x, "b4.conv"), [-1, 16 * config.d_channels[0]])  # [N, 16 C]
     x = tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)) + tf.cast(weights["b4.fc.bias"], x.dtype)
-    return projected(weights, tf.cast(tf.nn.leaky_relu(x, SLOPE), tf.float32), labels)
+    return projected(weights, tf.cast(tf.nn.leaky_relu(x, SLOPE), tf.float32), labels, config)
 
 
 def _halved(x: Tensor) -> Tensor:

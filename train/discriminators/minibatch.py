@@ -6,13 +6,34 @@ statistic with one picture a class.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["minibatch_similarity", "minibatch_stddev"]
+from train.config import Config
+from train.equalized import Parameter
+
+__all__ = ["compared", "comparison", "minibatch_similarity", "minibatch_stddev"]
 
 Tensor = Any
+VIEWS = "minibatch.views"
+NUMBERS = 5
+"""Numbers in each view (Salimans et al. 2016, section 3.2)."""
+
+
+def comparison(features: int, config: Config) -> dict[str, Parameter]:
+    """The parameter of `compared` for pictures of so many features; none where `Config.minibatch_views` is 0."""
+    shape = (features, config.minibatch_views, NUMBERS)
+    return {VIEWS: Parameter(shape, gain=1.0 / math.sqrt(features))} if config.minibatch_views else {}
+
+
+def compared(weights: Mapping[str, Tensor], features: Tensor, config: Config) -> Tensor:
+    """Features [N, F] float32, and after them how like its group each picture is, where that is asked for."""
+    if VIEWS not in weights:
+        return features
+    return tf.concat([features, minibatch_similarity(features, weights[VIEWS], config.group)], axis=1)
 
 
 def minibatch_stddev(x: Tensor, group: int, statistics: int) -> Tensor:

@@ -16,7 +16,7 @@ from ganexport.ops.protocol import fir_taps
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
-from train.discriminators.minibatch import minibatch_stddev
+from train.discriminators.minibatch import compared, comparison, minibatch_stddev
 from train.equalized import Parameter
 
 __all__ = ["STATISTICS", "discriminate", "parameters", "projected"]
@@ -43,10 +43,10 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
     shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + STATISTICS, width), (width,)
     shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
     if spec.c_dim:
-        shapes["label.weight"] = (spec.c_dim, width)
+        shapes["label.weight"] = (spec.c_dim, width + config.minibatch_views)
     else:
-        shapes["out.weight"], shapes["out.bias"] = (width,), ()
-    return {name: _parameter(name, shape) for name, shape in shapes.items()}
+        shapes["out.weight"], shapes["out.bias"] = (width + config.minibatch_views,), ()
+    return {name: _parameter(name, shape) for name, shape in shapes.items()} | comparison(width, config)
 
 
 def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
@@ -87,16 +87,17 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
     x = activate(conv(x, "b4.conv.weight"), "b4.conv.bias")
     x = tf.reshape(x, [-1, math.prod(x.shape[1:])])  # [N, 16 C]
     x = activate(tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)), "b4.fc.bias")
-    return projected(weights, tf.cast(x, tf.float32), labels)
+    return projected(weights, tf.cast(x, tf.float32), labels, config)
 
 
-def projected(weights: Mapping[str, Tensor], features: Tensor, labels: Tensor | None) -> Answers:
+def projected(weights: Mapping[str, Tensor], features: Tensor, labels: Tensor | None, config: Config) -> Answers:
     """Features [N, F] float32 -> logits: a dense layer's, or the projection on the label's direction."""
+    x = compared(weights, features, config)  # [N, F + views]
     if labels is None:
-        return Answers(tf.reduce_sum(features * weights["out.weight"], axis=1) + weights["out.bias"], features)
-    direction = tf.matmul(labels, weights["label.weight"])  # [N, F]
+        return Answers(tf.reduce_sum(x * weights["out.weight"], axis=1) + weights["out.bias"], features)
+    direction = tf.matmul(labels, weights["label.weight"])  # [N, F + views]
     direction *= tf.math.rsqrt(tf.reduce_mean(tf.square(direction), axis=1, keepdims=True) + 1e-8)
-    return Answers(tf.reduce_sum(features * direction, axis=1) / math.sqrt(features.shape[1]), features)
+    return Answers(tf.reduce_sum(x * direction, axis=1) / math.sqrt(x.shape[1]), features)
 
 
 def _blur(x: Tensor, padding: tuple[int, int], stride: int = 1) -> Tensor:

@@ -23,10 +23,12 @@ class Adversarial:
     Attributes:
         cost: (logits [N], target [] or [N] in 0…1) -> what D pays for each [N].
         generator_cost: logits [N] of generated pictures -> what G pays for each [N].
+        boundary: The logit between what D takes for real and what not.
     """
 
     cost: Callable[[Tensor, Tensor], Tensor]
     generator_cost: Callable[[Tensor], Tensor]
+    boundary: float = 0.0
 
     def discriminator(
         self, real_logits: Tensor, fake_logits: Tensor, *, real_target: float = 1.0, flipped: Tensor | None = None
@@ -92,7 +94,7 @@ ADVERSARIAL: dict[str, Adversarial] = {
     "minimax": Adversarial(_cross_entropy, lambda fake: -tf.nn.softplus(fake)),
     # G minimises −log D, that is, its pictures under the label "real" (Goodfellow et al. 2014, section 3).
     "non-saturating": Adversarial(_cross_entropy, lambda fake: tf.nn.softplus(-fake)),
-    "least-squares": Adversarial(_squares, lambda fake: _squares(fake, 1.0)),
+    "least-squares": Adversarial(_squares, lambda fake: _squares(fake, 1.0), boundary=0.5),
     "wasserstein": Adversarial(_earth_mover, lambda fake: -fake),
     "hinge": Adversarial(_hinge, lambda fake: -fake),
 }

@@ -12,15 +12,15 @@ __all__ = ["information_loss", "mismatch_loss"]
 Tensor = Any
 
 
-def mismatch_loss(logits: Tensor, labels: Tensor, wrong: Tensor) -> Tensor:
-    """softplus(D(real, wrong label)): a real picture of another class is no picture of this one.
+def mismatch_loss(costs: Tensor, labels: Tensor, wrong: Tensor) -> Tensor:
+    """A real picture of another class is no picture of this one: what D pays [N] for it as for a generated one.
 
     Pictures whose label [N, c_dim] and `wrong` label happen to agree do not count.
 
     Source: Reed et al. 2016 (Generative Adversarial Text to Image Synthesis), section 4.1.
     """
     differs = 1.0 - tf.reduce_sum(labels * wrong, axis=1)  # [N]
-    return tf.reduce_mean(tf.nn.softplus(logits) * differs)
+    return tf.reduce_mean(costs * differs)
 
 
 def information_loss(
