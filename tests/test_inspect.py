@@ -392,3 +392,26 @@ def test_a_bundle_is_never_half_changed(bundle: Path, stop: BaseException, monke
     with pytest.raises(type(stop)):
         update.add_inside(bundle, 9, 1)
     assert tree(bundle.parent) == before
+
+
+def test_the_page_about_looking_inside_says_what_works(
+    digits_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    if not read_manifest(digits_bundle).inside:
+        pytest.skip("the digits were not shipped")
+    text = (Path(__file__).parents[1] / "docs" / "inspect.md").read_text(encoding="utf-8")
+    shutil.copytree(digits_bundle, tmp_path / "digits")
+    (tmp_path / "converted_models").symlink_to(digits_bundle.parent)
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^ganexport inspect (.*?)(?: +#.*)?$", text, re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        assert run(*command.split())[0] == 0, command
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["kernel"].shape == (48, 48, 3, 3)
+    assert names["maps"].shape == (1, 48, 16, 16)
+    assert names["inside"].last(names["layer"]).name == "b32.torgb"
+    strongest = json.loads(run("digits", "--seed", 9, "--label", 3, "--json")[1])["parts"][1:]
+    assert max(strongest, key=lambda one: one["strength"])["title"] == "channel 29"  # the strokes

@@ -208,8 +208,7 @@ def look_inside(
         truncation_psi=psi,
         noise_mode="none" if mode == "input" else mode,
     )
-    progress.stage("drawing the picture, layer by layer")
-    recording = record(subject.generator, feeds_of(case, spec, mode))
+    recording = record(subject.generator, feeds_of(case, spec, mode), progress)
     names = subject.labels
     of_class = "" if index is None else f", class {names[index] if names else index}"
     title = f"{subject.name}, seed {seed}{of_class}"

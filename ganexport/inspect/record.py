@@ -7,7 +7,7 @@ from the kernel's energy is its demodulation: both belong to the kernel that thi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from ganexport.architectures import mapping, synthesis
 from ganexport.generator import Generator
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.ops.protocol import Fir, Padding
+from ganexport.progress import SILENT, Progress
 
 __all__ = ["Layer", "Recording", "layer_names", "record"]
 
@@ -93,9 +94,9 @@ class Recording:
     parts: dict[str, Array]
 
 
-def layer_names(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+def layer_names(tensors: Iterable[str]) -> list[str]:
     """Names of the layers that can be looked into, from the canonical tensors' names."""
-    return [_layer_of(name) for name in shapes if _has_kernel(name)]
+    return [_layer_of(name) for name in tensors if _has_kernel(name)]
 
 
 def _layer_of(name: str) -> str:
@@ -106,16 +107,18 @@ def _has_kernel(name: str) -> bool:
     return name.startswith(PREFIX) and name.endswith(SUFFIX) and name.split(".")[-2] not in NO_LAYERS
 
 
-def record(generator: Generator, feeds: Mapping[str, NDArray[np.float32]]) -> Recording:
+def record(generator: Generator, feeds: Mapping[str, NDArray[np.float32]], progress: Progress = SILENT) -> Recording:
     """Draw one picture in float64 and keep what every layer gets and gives.
 
     Args:
         generator: With its weights.
         feeds: `z` [1, z_dim], and what else the graphs of its bundle take, a batch of 1 each.
+        progress: Told of each layer.
     """
     spec = generator.spec
+    progress.stage("drawing the picture, layer by layer", len(layer_names(generator.weights)))
     weights = float64_weights(generator.weights)
-    ops = _Recorder(weights, spec.image_channels)
+    ops = _Recorder(weights, spec.image_channels, progress)
     values = {name: value.astype(np.float64) for name, value in feeds.items()}
     if spec.has_w_space:
         values |= mapping(NumpyOps(), weights, spec, values["z"], values.get("c"), values["truncation_psi"])
@@ -147,7 +150,8 @@ class _Known(Generic[V]):
 class _Recorder(NumpyOps):
     """The oracle, with a note of every layer."""
 
-    def __init__(self, weights: Mapping[str, Array], image_channels: int) -> None:
+    def __init__(self, weights: Mapping[str, Array], image_channels: int, progress: Progress) -> None:
+        self._progress = progress
         self.layers: dict[str, Layer] = {}
         self._image_channels = image_channels
         self._names: _Known[str] = _Known()
@@ -189,8 +193,7 @@ class _Recorder(NumpyOps):
             )
             if bias is not None:
                 layer._affine.append(lambda y: y + bias.reshape(y.shape[1:]))
-            self.layers[name] = layer
-            self._ends[y] = layer
+            self._keep(layer, y)
         return y
 
     def _begin(self, kind: str, x: Array, kernel: Array, apply: Callable[[Array, Array], Array]) -> Array:
@@ -200,9 +203,13 @@ class _Recorder(NumpyOps):
             if styled is not None:
                 x, style = styled
                 kind, kernel = f"modulated {kind}", kernel * style.reshape(1, -1, 1, 1)
-            self.layers[name] = layer = Layer(name, kind, kernel, x, y, apply)
-            self._ends[y] = layer
+            self._keep(Layer(name, kind, kernel, x, y, apply), y)
         return y
+
+    def _keep(self, layer: Layer, y: Array) -> None:
+        self.layers[layer.name] = layer
+        self._ends[y] = layer
+        self._progress.step()
 
     # -- what belongs to the kernel ------------------------------------------------------------------------------
 

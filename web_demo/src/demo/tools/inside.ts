@@ -77,9 +77,9 @@ class InsideTool implements Mounted {
 class Plate {
   readonly #image = make('img', { alt: '' });
   readonly #caption = make('figcaption');
-  readonly element = make('figure', { class: 'plate' }, this.#image, this.#caption);
+  readonly element = make('figure', { class: 'plate' }, this.#caption, this.#image);
 
-  /** @param title its alternative text; what it shows is said below it */
+  /** @param title its alternative text; what it shows is said above it */
   async show(item: InsidePicture | null, title: string, manifestUrl: URL): Promise<void> {
     this.element.hidden = item === null;
     if (item === null) return;
