@@ -32,11 +32,14 @@ def augment(images: Tensor, kinds: tuple[str, ...], probability: Tensor, seed: T
     Returns:
         [N, H, W, C]; pixels from beyond the edge are mirrored in.
 
+    DiffAugment is the kinds color, translate and cutout with probability 1; it differs in that it shifts zeros in from
+    beyond the edge, draws its factors uniformly, and turns no hues.
+
     Source: Karras et al. 2020 (Training GANs with limited data), section 2.2 and appendix B, with bilinear sampling in
         place of the wavelet filter; cutout from Zhao et al. 2020 (DiffAugment), section 3.
     """
     count = tf.shape(images)[0]
-    chance = _Chance(seed, count, probability)
+    chance = _Chance(seed, count, probability, int(images.shape[1]))
     inverse = tf.eye(3, batch_shape=[count])
     for kind in kinds:
         if kind in _GEOMETRY:
@@ -64,10 +67,11 @@ def adjusted_probability(probability: Tensor, overfitting: Tensor, target: float
 
 
 class _Chance:
-    """Random numbers for N pictures; each call takes the next stream."""
+    """Random numbers for N pictures of `size` pixels; each call takes the next stream."""
 
-    def __init__(self, seed: Tensor, count: Tensor, probability: Tensor) -> None:
+    def __init__(self, seed: Tensor, count: Tensor, probability: Tensor, size: int) -> None:
         self._seed, self._count, self._probability, self._stream = seed, count, probability, 0
+        self.size = size
 
     def _key(self) -> Tensor:
         self._stream += 1
@@ -107,8 +111,10 @@ def _rotate90(chance: _Chance) -> list[Tensor]:
 
 
 def _translate(chance: _Chance) -> list[Tensor]:
-    """By up to an eighth of the side."""
-    return [_affine(1.0, 0.0, 0.0, 1.0, chance.uniform(-0.25, 0.25), chance.uniform(-0.25, 0.25))]
+    """By up to an eighth of the side, in whole pixels: where it is always done, D still sees what is sharp."""
+    pixel = 2.0 / chance.size
+    across, down = (tf.round(chance.uniform(-0.25, 0.25) / pixel) * pixel for _ in range(2))
+    return [_affine(1.0, 0.0, 0.0, 1.0, across, down)]
 
 
 def _geometry(chance: _Chance) -> list[Tensor]:
@@ -151,11 +157,11 @@ def _resample(images: Tensor, inverse: Tensor) -> Tensor:
     By gathers, since TensorFlow's own projective transform has only an approximate gradient.
     """
     size, channels = int(images.shape[1]), int(images.shape[3])
-    centres = (tf.range(size, dtype=tf.float32) + 0.5) * (2.0 / size) - 1.0
+    middle = (size - 1) / 2.0
+    centres = tf.range(size, dtype=tf.float32) - middle  # in pixels, which keeps an unmoved picture exact
     across, down = tf.meshgrid(centres, centres)
-    places = tf.stack([across, down, tf.ones_like(across)], axis=-1)  # [H, W, 3]
-    read = tf.einsum("nij,hwj->nhwi", inverse[:, :2], places)  # [N, H, W, 2]
-    read = (read + 1.0) * (size / 2.0) - 0.5  # in pixels
+    places = tf.stack([across, down, tf.fill([size, size], size / 2.0)], axis=-1)  # [H, W, 3]
+    read = tf.einsum("nij,hwj->nhwi", inverse[:, :2], places) + middle  # [N, H, W, 2]
     low = tf.floor(read)
     share = read - low
     first = tf.range(tf.shape(images)[0])[:, None, None] * (size * size)
@@ -193,6 +199,7 @@ def _cut_out(images: Tensor, chance: _Chance) -> Tensor:
     """A grey square of half the side, at any place."""
     size = int(images.shape[1])
     line = tf.range(size, dtype=tf.float32)[None, :]
-    rows, columns = (tf.abs(line - chance.places(size)[:, None]) < size / 4.0 for _ in range(2))
+    offsets = (line - chance.places(size)[:, None] for _ in range(2))
+    rows, columns = ((-size / 4.0 <= offset) & (offset < size / 4.0) for offset in offsets)
     hidden = tf.cast(rows[:, :, None] & columns[:, None, :], images.dtype)[..., None]
     return images * (1.0 - hidden * tf.cast(chance.chosen(), images.dtype)[:, None, None, None])
