@@ -25,7 +25,7 @@ from ganexport import cli
 from ganexport.architectures import ARCHITECTURES, lucidrains, mlp, progressive, stylegan, weight_shapes
 from ganexport.bundle import check_files
 from ganexport.generator import Generator
-from ganexport.inspect import look_inside, open_subject, update
+from ganexport.inspect import Inside, look_inside, open_subject, update
 from ganexport.inspect.measure import block_parts, channel_parts, strongest_channels
 from ganexport.inspect.panel import channels_panel, parts_panel, signed_colours
 from ganexport.inspect.record import Recording, layer_names, record
@@ -207,6 +207,17 @@ def test_the_picture_comes_together_channel_by_channel(net: str) -> None:
     strengths = [np.sqrt(np.mean(layer.contribution(i) ** 2)) for i in range(layer.inputs.shape[1])]
     assert channels[1:3] == [f"channel {i}" for i in sorted(range(len(strengths)), key=lambda i: -strengths[i])[:2]]
     assert len(channel_parts(layer, layer.inputs.shape[1])) == 1 + layer.inputs.shape[1]
+
+
+def test_the_last_inputs_are_added_to_what_the_blocks_before_gave() -> None:
+    inside = Inside("", SEED, 1, PSI, recording_of(SKIP), (-1.0, 1.0))
+    parts = inside.parts(inside.recording.layers["b16.torgb"])
+    assert [part.title for part in parts[:2]] == ["before", "bias"]
+    np.testing.assert_allclose(parts[0].so_far, block_parts(recording_of(SKIP))[1].so_far, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(parts[-1].so_far, inside.recording.image[0], rtol=0, atol=1e-9)
+    smaller = inside.parts(inside.recording.layers["b8.torgb"])
+    assert smaller[0].title == "bias"
+    np.testing.assert_allclose(smaller[-1].so_far, inside.recording.layers["b8.torgb"].output[0], rtol=0, atol=1e-9)
 
 
 def test_the_strongest_channels_come_first() -> None:
@@ -413,5 +424,7 @@ def test_the_page_about_looking_inside_says_what_works(
     assert names["kernel"].shape == (48, 48, 3, 3)
     assert names["maps"].shape == (1, 48, 16, 16)
     assert names["inside"].last(names["layer"]).name == "b32.torgb"
-    strongest = json.loads(run("digits", "--seed", 9, "--label", 3, "--json")[1])["parts"][1:]
+    strongest = json.loads(run("digits", "--seed", 9, "--label", 3, "--json")[1])["parts"][
+        2:
+    ]  # after what was before, and the bias
     assert max(strongest, key=lambda one: one["strength"])["title"] == "channel 29"  # the strokes

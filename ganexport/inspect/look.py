@@ -25,8 +25,8 @@ __all__ = ["CHANNELS", "Inside", "Subject", "list_layers", "look_inside", "open_
 CHANNELS = 12
 FILTERS = 8
 """Of each channel that are shown."""
-PARTS = 8
-"""Inputs of the last layer that are shown by themselves; with the bias and all others they fill a row."""
+PARTS = 7
+"""Inputs of the last layer that stand for themselves; with what was before, the bias and all others they fill a row."""
 WIDE, NARROW = 720, 354
 """Two channels side by side, with their filters; one alone."""
 GAP = 4
@@ -117,6 +117,12 @@ class Inside:
         names = list(self.recording.parts)
         return self.recording.layers[layer.name if layer.name in names else names[-1]] if names else None
 
+    def parts(self, last: Layer) -> list[Part]:
+        """What the inputs of a layer that gives a picture add; where it has the full size, to what the others gave."""
+        own, others = self.recording.parts[last.name], len(self.recording.parts) > 1
+        before = (self.recording.image - own)[0] if others and last.output.shape == own.shape else None
+        return channel_parts(last, PARTS, before)
+
     def facts(self, layer: Layer, count: int = CHANNELS) -> dict[str, Any]:
         """The numbers of the picture that `draw` makes."""
         last = self.last(layer)
@@ -130,7 +136,7 @@ class Inside:
             "channels": channels,
             "blocks": [_part_facts(part) for part in self.blocks],
             "last_layer": None if last is None else last.name,
-            "parts": [] if last is None else [_part_facts(part) for part in channel_parts(last, PARTS)],
+            "parts": [] if last is None else [_part_facts(part) for part in self.parts(last)],
         }
 
     def draw(self, layer: Layer, count: int = CHANNELS, width: int = WIDE) -> NDArray[np.uint8]:
@@ -169,8 +175,8 @@ class Inside:
             rows += text_lines("What each block adds to the picture, and the picture so far:", width)
             rows.append(parts_panel(self.blocks, self.image_range, width))
         if (last := self.last(layer)) is not None:
-            rows += text_lines(f"What the inputs of {last.name} add to its picture, and the picture so far:", width)
-            rows.append(parts_panel(channel_parts(last, PARTS), self.image_range, width))
+            rows += text_lines(f"What the inputs of {last.name} add, and the picture so far:", width)
+            rows.append(parts_panel(self.parts(last), self.image_range, width))
         return rows
 
 

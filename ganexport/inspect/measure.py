@@ -90,26 +90,33 @@ def block_parts(recording: Recording) -> list[Part]:
     return [Part(name, strength(picture), picture, total) for (name, picture), total in zip(parts, totals, strict=True)]
 
 
-def channel_parts(layer: Layer, count: int) -> list[Part]:
+def channel_parts(layer: Layer, count: int, before: Array | None = None) -> list[Part]:
     """What the inputs of a layer that gives a picture add to it: bias, the strongest `count`, all others together.
 
-    What each adds is counted before the activation, `so_far` after it: the last of them is the layer's picture.
+    Args:
+        layer: The one that gives a picture.
+        count: How many inputs stand for themselves.
+        before: [C, H, W], the picture that there is already, to which this layer's is added.
+
+    Returns:
+        What each adds, before the activation; `so_far` after it, and with what was there before: at last the picture.
     """
-    offset = layer.offset[0]
-    size = layer.kernel.shape[1]
-    strengths = np.array([strength(layer.contribution(i)) for i in range(size)])
-    chosen = _descending(strengths)
-    total = offset
-    parts = [Part("bias", strength(offset), offset, layer.finish(total[None])[0])]
-    for i in chosen[:count]:
-        adds = layer.contribution(int(i))[0]
+    base = np.zeros_like(layer.output[0]) if before is None else before
+    parts = [] if before is None else [Part("before", strength(before), before, before)]
+    total = np.zeros_like(base)
+
+    def add(title: str, adds: Array) -> None:
+        nonlocal total
         total = total + adds
-        parts.append(Part(f"channel {i}", strength(adds), adds, layer.finish(total[None])[0]))
+        parts.append(Part(title, strength(adds), adds, base + layer.finish(total[None])[0]))
+
+    size = layer.kernel.shape[1]
+    order = _descending(np.array([strength(layer.contribution(i)) for i in range(size)]))
+    add("bias", layer.offset[0])
+    for i in order[:count]:
+        add(f"channel {i}", layer.contribution(int(i))[0])
     if size > count:
-        rest = np.zeros_like(offset)
-        for i in chosen[count:]:
-            rest += layer.contribution(int(i))[0]
-        parts.append(Part(f"{size - count} others", strength(rest), rest, layer.finish((total + rest)[None])[0]))
+        add(f"{size - count} others", sum((layer.contribution(int(i))[0] for i in order[count:]), np.zeros_like(total)))
     return parts
 
 
