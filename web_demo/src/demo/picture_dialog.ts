@@ -1,7 +1,7 @@
 import { button, byId } from './dom';
 import { download } from './download';
 import { pictureFile, pictureFileName } from './picture_file';
-import type { Shown, Studio } from './studio';
+import { type Shown, type Studio, truncationOf } from './studio';
 import { paint } from './tile';
 
 /** What the page does for the dialog. */
@@ -22,6 +22,7 @@ export class PictureDialog {
   readonly #details = byId('picture-details', HTMLParagraphElement);
   readonly #said = byId('picture-said', HTMLParagraphElement);
   readonly #start = byId('picture-start', HTMLButtonElement);
+  readonly #link = byId('picture-link', HTMLButtonElement);
   readonly #collect = byId('picture-collect', HTMLDivElement);
   readonly #host: DialogHost;
   #shown: Shown | null = null;
@@ -65,6 +66,7 @@ export class PictureDialog {
     this.#details.textContent = settingsInWords(shown, studio);
     this.#said.textContent = '';
     this.#start.hidden = shown.seed === null;
+    this.#link.hidden = shown.isLocal === true;
     const buttons = this.#host.collectors(shown).map(({ title, take }) => {
       return button(title, () => {
         this.#dialog.close();
@@ -87,7 +89,8 @@ export class PictureDialog {
     const studio = this.#studio;
     if (!shown || !studio) return;
     try {
-      download(await pictureFile(shown, studio, this.#host.linkTo(shown)), pictureFileName(shown, studio.manifest.name));
+      const link = shown.isLocal ? null : this.#host.linkTo(shown);
+      download(await pictureFile(shown, studio, link), pictureFileName(shown, studio.manifest.name));
     } catch (error) {
       studio.fail(error);
     }
@@ -109,11 +112,13 @@ export async function copyText(text: string): Promise<string> {
   }
 }
 
-function settingsInWords({ details }: Shown, { manifest, settings }: Studio): string {
-  const { psi, cutoff, noise } = settings;
+function settingsInWords(shown: Shown, studio: Studio): string {
+  const { manifest, settings } = studio;
+  const { noise } = settings;
+  const { psi, cutoff } = truncationOf(shown, studio);
   const truncated = manifest.spec.num_ws > 0;
   const words = [
-    details ?? '',
+    shown.details ?? '',
     manifest.name,
     truncated ? `psi ${psi}` : '',
     truncated && cutoff !== null ? `cutoff ${cutoff}` : '',

@@ -27,8 +27,17 @@ export interface Shown {
   readonly seed: number | null;
   /** Null without classes, or where it is not the picture of one class. */
   readonly label: number | null;
+  /** The truncation of all its layers, where that is not the settings'. */
+  readonly psi?: number;
+  /** Whether it comes from what only this device has: then no link shows it. */
+  readonly isLocal?: true;
   /** Its one row of latents, where they are known; a tool that collects it makes those of plain pictures from the seed. */
   readonly latents?: Latents;
+}
+
+/** How a picture was truncated. */
+export function truncationOf({ psi }: Shown, { settings }: Studio): Pick<Settings, 'psi' | 'cutoff'> {
+  return psi === undefined ? settings : { psi, cutoff: null };
 }
 
 /** What a tool works with. One for each model that is chosen. */
