@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ganexport.atomic import atomic_path
 from ganexport.errors import MissingExtraError, OptionError
-from ganexport.pictures import described, enlarge, to_image
+from ganexport.pictures import described, enlarge, enlargement, to_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,8 +65,7 @@ def save_film(
     first = next(pictures := iter(frames), None)
     if first is None:
         raise OptionError(f"{path}: a film needs a frame at least")
-    side = min(first.shape[:2])
-    factor = max(1, -(-least_side // side))
+    factor = enlargement(first, least_side)
     large = (enlarge(one, factor) for one in chain([first], pictures))
     comment = "; ".join(f"{name}: {value}" for name, value in text.items())
     with atomic_path(path, force=force) as temporary:

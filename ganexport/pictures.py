@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "described",
     "enlarge",
+    "enlargement",
     "fit",
     "from_uint8",
     "grid",
@@ -185,6 +186,11 @@ def smaller(pictures: Pixels, size: int) -> Pixels:
 def enlarge(picture: Pixels, factor: int) -> Pixels:
     """Each pixel of a picture [H, W, C] as a square, so that its colour stays what it was: [H·factor, W·factor, C]."""
     return picture.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else picture
+
+
+def enlargement(picture: Pixels, side: int) -> int:
+    """By which whole number to enlarge a picture [H, W, C] so that neither side is shorter than this."""
+    return max(1, -(-side // int(min(picture.shape[:2]))))
 
 
 def to_image(picture: Pixels) -> Image:

@@ -29,6 +29,8 @@ Latents = Annotated[
     Path | None, typer.Option(help="A file of latents in place of seeds, such as `encode` writes.", show_default=False)
 ]
 
+Size = Annotated[int, typer.Option(min=1, help="Enlarge smaller pictures to this many pixels at least.")]
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -41,6 +43,7 @@ class Drawing:
     cutoff: int | None = None
     noise: str | None = None
     latents: Path | None = None
+    size: int = 1
 
     def every_class(self, at: Studio) -> bool:
         """Whether each point is to be drawn in every class; a class of that name is a class."""
@@ -107,7 +110,7 @@ def draw_sheet(
 ) -> None:
     """Draw a sheet into one file, or one file a picture into a folder; say what was made."""
     from ganexport.atomic import atomic_folder
-    from ganexport.pictures import save_picture
+    from ganexport.pictures import enlarge, enlargement, save_picture
 
     points = sheet.points
     found: list[dict[str, Any]] = [{"name": name} for name in points.names]
@@ -116,9 +119,15 @@ def draw_sheet(
             for i, (one, picture) in enumerate(zip(found, at.frames(points), strict=True)):
                 one["file"] = f"{i:05d}-{points.names[i].replace('@', '-')}"
                 one["file"] = "".join(c if c.isalnum() or c in "-_." else "-" for c in one["file"][:80]) + ".png"
-                save_picture(picture, folder / one["file"], made.provenance(at, {**facts, "picture": one["name"]}))
+                save_picture(
+                    enlarge(picture, enlargement(picture, made.size)),
+                    folder / one["file"],
+                    made.provenance(at, {**facts, "picture": one["name"]}),
+                )
     else:
-        save_picture(sheet.assemble(at.draw(points)), output, made.provenance(at, facts))
+        pictures = at.draw(points)
+        factor = enlargement(pictures[0], made.size)
+        save_picture(enlarge(sheet.assemble(pictures), factor), output, made.provenance(at, facts))
     layout = {"rows": sheet.rows, "columns": sheet.columns} if any(sheet.columns) and not each else {"pictures": found}
     said(made, at, output, {**facts, **layout}, as_json=as_json)
 

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganexport.cli._drawing import Cutoff, Drawing, Label, Latents, Noise, Psi, Seeds, draw_sheet, said, start, studio
+from ganexport.cli._drawing import (
+    Cutoff,
+    Drawing,
+    Label,
+    Latents,
+    Noise,
+    Psi,
+    Seeds,
+    Size,
+    draw_sheet,
+    said,
+    start,
+    studio,
+)
 from ganexport.cli._shared import AsJson, BundleFolder, Output, app, comma_parts, parse_numbers
 from ganexport.errors import OptionError
 from ganexport.terminal import progress
@@ -31,6 +44,7 @@ def generate(
     cutoff: Cutoff = None,
     noise: Noise = None,
     latents: Latents = None,
+    size: Size = 1,
     grid: Annotated[str | None, typer.Option(help="COLUMNSxROWS; about square without it.")] = None,
     each: Annotated[bool, typer.Option("--each", help="One file a picture, in the folder that -o names.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder of --each if it exists.")] = False,
@@ -43,7 +57,7 @@ def generate(
     from ganexport.pictures import grid_shape
     from ganexport.play import Sheet, every_class
 
-    made = Drawing(bundle, start(seeds, latents, "0-15"), label, psi, cutoff, noise, latents)
+    made = Drawing(bundle, start(seeds, latents, "0-15"), label, psi, cutoff, noise, latents, size)
     with progress() as shown:
         at = studio(made, shown)
         if made.every_class(at) and grid is None:
@@ -77,13 +91,14 @@ def sweep(
     cutoff: Cutoff = None,
     noise: Noise = None,
     latents: Latents = None,
+    size: Size = 1,
     as_json: AsJson = False,
 ) -> None:
     """Change one thing step by step: a coordinate, the class, or along a direction. A row a seed, a column a step.
 
     With --label all every class is a row: what the same step does to each of them.
     """
-    made = Drawing(bundle, start(seeds, latents, "0"), label, psi, cutoff, noise, latents)
+    made = Drawing(bundle, start(seeds, latents, "0"), label, psi, cutoff, noise, latents, size)
     with progress() as shown:
         at = studio(made, shown)
         sheet = _swept(at, made, coordinate, classes, direction, _range(ends), steps, space)
@@ -105,7 +120,7 @@ def walk(
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 30,
     loop: Annotated[bool, typer.Option("--loop", help="Go on to the first seed, so that it repeats smoothly.")] = False,
     space: Space = None,
-    size: Annotated[int, typer.Option(min=1, help="Enlarge smaller pictures to this many pixels at least.")] = 256,
+    size: Size = 256,
     seeds: Seeds = None,
     label: Label = None,
     psi: Psi = None,
@@ -122,7 +137,7 @@ def walk(
     from ganexport.play import walk as walk_through
 
     check_film(output, fps)
-    made = Drawing(bundle, start(seeds, latents, "0-3"), label, psi, cutoff, noise, latents)
+    made = Drawing(bundle, start(seeds, latents, "0-3"), label, psi, cutoff, noise, latents, size)
     facts: dict[str, Any] = {"verb": "walk", "frames": frames, "fps": fps, "loop": loop, "space": space}
     with progress() as shown:
         at = studio(made, shown)
@@ -153,12 +168,13 @@ def mix(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    size: Size = 1,
     as_json: AsJson = False,
 ) -> None:
     """Mix styles: each row's layers in each column's picture, with the sources along the edges."""
     from ganexport.play import mix as mixed
 
-    made = Drawing(bundle, columns, label, psi, cutoff, noise)
+    made = Drawing(bundle, columns, label, psi, cutoff, noise, size=size)
     with progress() as shown:
         at = studio(made, shown)
         donors = Drawing(bundle, rows, row_label or label, psi, cutoff, noise).points(at, "--rows")
@@ -185,13 +201,14 @@ def arith(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    size: Size = 1,
     as_json: AsJson = False,
 ) -> None:
     """Reckon with pictures: a - b + c. The strip shows each of them, then the result."""
     from ganexport.directions.attributes import read_attributes
     from ganexport.play import signed_sum
 
-    made = Drawing(bundle, None, label, psi, cutoff, noise)
+    made = Drawing(bundle, None, label, psi, cutoff, noise, size=size)
     with progress() as shown:
         at = studio(made, shown)
         table = None if attributes is None else read_attributes(attributes)
