@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from ganexport import __version__
 from ganexport.atomic import atomic_path
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
@@ -25,8 +27,12 @@ from train.sampling import drawn_spec, picture_grid, to_generator
 from train.snapshot import RunFolder
 from train.state import State
 from train.step import kind_at, make_step
+from train.watch.watcher import Watcher
 
 __all__ = ["train"]
+
+SILENT = ("distance_real", "distance_fake", "histogram_distance")
+"""Figures that are logged, and not shown on the line of progress."""
 
 LOG_INTERVAL = 16
 """Steps between two readings of the losses; reading them each step would wait for the device."""
@@ -53,11 +59,19 @@ def train(config: Config, out: Path, say: Callable[[str], None] = print) -> Path
             state.restore(tensors)
             say(f"Going on from {state.step * config.batch / 1000:.1f} kimg")
         run = _Run(config, folder, state, data, held_out, strategy)
+        run.watcher.start(run.kimg, device=device, **_facts(data, held_out))
         with _interruptible() as interrupted:
             run.until(config.steps, interrupted)
     if interrupted():
         say(f"Stopped and saved at {state.step * config.batch / 1000:.1f} kimg; the same command goes on from there")
     return folder.latest_generator()
+
+
+def _facts(data: Dataset, held_out: Dataset) -> dict[str, Any]:
+    """What the log keeps of the pictures and the programs."""
+    versions = {"ganexport": __version__, "tensorflow": tf.__version__, "python": platform.python_version()}
+    pictures = {"data": data.name, "licence": data.licence, "pictures": len(data), "held_out": len(held_out)}
+    return {**pictures, "classes": data.c_dim, **versions}
 
 
 class _Run:
@@ -70,6 +84,7 @@ class _Run:
         self.data, self.held_out, self.strategy = data, held_out, strategy
         self._drawer: Drawer | None = None
         self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
+        self.watcher = Watcher(config, folder.root, self.kimg, LOG_INTERVAL)
         self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
     @property
@@ -102,8 +117,11 @@ class _Run:
                 state.step += 1
                 if state.step % LOG_INTERVAL == 0 or state.step == steps:
                     losses = {name: float(value) for name, value in logs.items()}
-                    progress.update(self.kimg, losses)
-                    self._scalars({f"train/{k}": v for k, v in losses.items()} | {"train/rate": progress.rate})
+                    progress.update(self.kimg, {k: v for k, v in losses.items() if k not in SILENT})
+                    losses["rate"] = progress.rate
+                    self._scalars({f"train/{k}": v for k, v in losses.items()})
+                    for text in self.watcher.reading(self.kimg, losses):
+                        progress.note(f"Warning: {text}.")
                 if measured and (state.step % metrics == 0 or state.step == steps):
                     self.measure()
                 if state.step % snapshot == 0 or state.step == steps:
@@ -138,6 +156,7 @@ class _Run:
         with self.writer.as_default(step=self.state.step):
             tf.summary.image("samples", grid[None])
         self.writer.flush()
+        self.watcher.flush(self.kimg)
         self.folder.save(self.state.tensors(), self.config.keep_snapshots)
 
     def measure(self) -> None:

@@ -8,6 +8,7 @@
       generators/kimg000010.0.safetensors  the averaged generator as a canonical checkpoint, one a snapshot
       samples/kimg000010.0.png          a grid of pictures from fixed z
       metrics.jsonl                   one line a measurement
+      log.jsonl                       losses and what else a step says, device, warnings (see train/watch/log.py)
       tensorboard/
 """
 

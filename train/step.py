@@ -23,6 +23,7 @@ from train.losses.labels import information_loss, mismatch_loss
 from train.losses.regularisers import gradient_penalty, path_length, r1_penalty
 from train.random import stream
 from train.state import State
+from train.watch.observe import observe
 
 __all__ = ["Kind", "Step", "kind_at", "make_step"]
 
@@ -122,8 +123,8 @@ class _Halves:
         drawn = self._draw(labels, tf.shape(images)[0], stream(seed, 1))
         if self.level is not None:
             images = pictures_at(images, self.level, self.fade)
+        logs = observe(images, drawn.images, labels)
         images, fakes = self._seen(images, stream(seed, 2)), self._seen(drawn.images, stream(seed, 3))
-        logs: Logs = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state.d_trainable)
             weights, vectors = self._critic()

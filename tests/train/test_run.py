@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from ganexport.generator import load
 from train.__main__ import main
+from train.watch.log import read_lines
 
 ROOT = Path(__file__).parents[2]
 QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -45,6 +46,13 @@ def assert_same_end(out, expected):
         np.testing.assert_array_equal(tensors[key], wanted[key], err_msg=key)
     last = max(path.name for path in (expected / "generators").iterdir())
     assert (out / "generators" / last).read_bytes() == (expected / "generators" / last).read_bytes()
+    assert readings(out) == readings(expected)
+
+
+def readings(out):
+    """What the log says of the steps, but for their rate and the last penalty, which may be from before a stop."""
+    lines = [line for line in read_lines(out / "log.jsonl") if "event" not in line]
+    return [{k: v for k, v in line.items() if k not in ("rate", "r1")} for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +73,16 @@ def test_a_run_writes_what_it_promises(uninterrupted):
     assert grid.shape == (160, 192) and grid.std() > 10
     assert len(list((uninterrupted / "snapshots").iterdir())) == 2
     assert not list(uninterrupted.rglob(".*"))
+
+
+@pytest.mark.slow
+def test_a_run_logs_what_it_does(uninterrupted):
+    start, *_ = (line for line in read_lines(uninterrupted / "log.jsonl") if line.get("event") == "start")
+    assert "CPU" in start["device"] and "MNIST" in start["licence"] and start["pictures"] == 8000
+    first, last = readings(uninterrupted)
+    assert last["kimg"] == pytest.approx(0.512)
+    assert {"loss_d", "loss_g", "score_real", "score_fake", "accuracy_real", "accuracy_fake"} <= last.keys()
+    assert min(first["distance_fake"], first["distance_real"], first["histogram_distance"]) > 0
 
 
 @pytest.mark.slow
