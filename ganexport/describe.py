@@ -8,7 +8,7 @@ from typing import Any
 
 from ganexport.errors import CheckpointError, GanExportError
 from ganexport.importers import NO_OPTIONS, ImportOptions
-from ganexport.manifest import MANIFEST_NAME, Direction, read_manifest
+from ganexport.manifest import MANIFEST_NAME, Direction, Inside, read_manifest
 from ganexport.source import graph_importer, open_source
 
 __all__ = ["describe"]
@@ -53,10 +53,15 @@ def _bundle(path: Path) -> dict[str, Any]:
         "targets": sorted(manifest.targets),
         **({"encoder": f"from pictures to {manifest.encoder.space}"} if manifest.encoder else {}),
         **({"directions": [_direction(one) for one in found.items]} if (found := manifest.directions) else {}),
+        **({"inside": [_inside(one) for one in manifest.inside]} if manifest.inside else {}),
         "bytes": sum(entry.bytes for entry in manifest.files.values()),
         "parity": {status: statuses.count(status) for status in sorted(set(statuses))},
         "provenance": manifest.provenance.model_dump(mode="json"),
     }
+
+
+def _inside(inside: Inside) -> str:
+    return f"seed {inside.seed}" + ("" if inside.label is None else f", class {inside.label}")
 
 
 def _direction(one: Direction) -> str:

@@ -21,11 +21,12 @@ from support.interpreters import relative_error
 from support.stylegan3 import stylegan3_spec, stylegan3_tensors
 from support.trees import tree
 
-from ganexport import cli
+from ganexport import cli, open_bundle
 from ganexport.architectures import ARCHITECTURES, lucidrains, mlp, progressive, stylegan, weight_shapes
 from ganexport.bundle import check_files
+from ganexport.describe import describe
 from ganexport.generator import Generator
-from ganexport.inspect import Inside, look_inside, open_subject, update
+from ganexport.inspect import Inside, Subject, look_inside, open_subject, update
 from ganexport.inspect.measure import block_parts, channel_parts, strongest_channels
 from ganexport.inspect.panel import channels_panel, parts_panel, signed_colours
 from ganexport.inspect.record import Recording, layer_names, record
@@ -316,6 +317,28 @@ def test_a_bundle_is_looked_into_as_it_draws(run: Callable[..., tuple[int, str, 
     status, out, _ = run(digits_bundle, "--seed", 9, "--label", 3, "--json")
     assert status == 0
     assert json.loads(out)["layer"] == "b32.conv1"
+    inside = look_inside(open_subject(digits_bundle), 9, "3")
+    drawn = open_bundle(digits_bundle).generate([9], 3)
+    assert np.abs(to_uint8(inside.recording.image, inside.image_range).astype(int) - drawn).max() <= 1
+
+
+def test_noise_is_as_the_bundle_takes_it() -> None:
+    generator = make_generator(stylegan2_spec(c_dim=0))
+    pictures = {
+        mode: look_inside(Subject(generator, "toy", mode, 1.0, None), 5).recording.image
+        for mode in ("const", "none", "random", "input")
+    }
+    spec = generator.spec
+    random = np.random.RandomState(5)
+    z = random.randn(1, spec.z_dim)
+    sizes = [4, 8, 8, 16, 16]
+    names = ["b4.conv1", "b8.conv0", "b8.conv1", "b16.conv0", "b16.conv1"]
+    noise = {f"noise.{name}": random.randn(1, 1, n, n) for name, n in zip(names, sizes, strict=True)}
+    given = {"z": z, "truncation_psi": np.ones((1, spec.num_ws)), **noise}
+    expected = Oracle(generator)({name: value.astype(np.float32) for name, value in given.items()})["image"]
+    np.testing.assert_allclose(pictures["random"], expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(pictures["input"], pictures["none"])  # where nobody gives any
+    assert np.abs(pictures["const"] - pictures["none"]).max() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -378,6 +401,7 @@ def test_pictures_from_within_become_part_of_the_bundle(run: Callable[..., tuple
     assert [(one.seed, one.label, one.truncation_psi) for one in manifest.inside] == [(4, 0, 1.0), (9, 1, 0.5)]
     items = manifest.inside[1].items
     assert [one.layer for one in items] == [None, *recording_of(SKIP).layers]
+    assert describe(bundle)["inside"] == ["seed 4, class 0", "seed 9, class 1"]
     assert items[1].picture == "inside/9-1/b4.conv1.webp"
     assert "b4.conv1: modulated convolution 3 x 3, 8 to 8 channels of 4 x 4. The 8 strongest" in items[1].text
 
