@@ -262,20 +262,27 @@ _DCGAN = Config(
     channels=(64, 32),
     d_channels=(64, 32),
     d_norm="batch",
-    kimg=240.0,
+    kimg=100.0,
     batch=32,
     group=1,
-    g_lr=0.0002,
-    d_lr=0.0002,
+    g_lr=0.0005,
+    d_lr=0.0005,
     beta1=0.5,
     beta2=0.999,
-    lr_end=1.0,
+    anneal_kimg=100.0,
     r1_gamma=0.0,
     mismatch=0.0,
     ema_kimg=2.0,
 )
 _MLP = dataclasses.replace(
-    _DCGAN, architecture="mlp", channels=(256, 512, 1024), d_channels=(256, 512, 1024), d_norm="none"
+    _DCGAN,
+    architecture="mlp",
+    channels=(256, 512, 1024),
+    d_channels=(256, 512, 1024),
+    d_norm="none",
+    g_lr=0.0002,
+    d_lr=0.0002,
+    lr_end=1.0,
 )
 
 _PROGRESSIVE = Config(
@@ -300,7 +307,7 @@ PRESETS = {
     "mlp": _MLP,
     "dcgan": _DCGAN,
     "dcgan64": dataclasses.replace(_DCGAN, resolution=64, channels=(256, 128, 64, 32), d_channels=(256, 128, 64, 32)),
-    "cgan": dataclasses.replace(_DCGAN, use_labels=True, label_layers="every"),
+    "cgan": dataclasses.replace(_DCGAN, use_labels=True, label_layers="every", mismatch=0.5),
     "infogan": dataclasses.replace(
         _DCGAN, z_dim=64, z_distribution="uniform", categories=10, codes=2, metrics_kimg=0.0
     ),

@@ -82,6 +82,7 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.state = config, folder, state
         self.data, self.held_out, self.strategy = data, held_out, strategy
+        self.step_of = make_step(config, state)
         self._drawer: Drawer | None = None
         self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
         self.watcher = Watcher(config, folder.root, self.kimg, LOG_INTERVAL)
@@ -102,8 +103,7 @@ class _Run:
 
     def until(self, steps: int, interrupted: Callable[[], bool]) -> None:
         """Train up to step `steps`, or until interrupted; snapshot on the way and at the end."""
-        config, state = self.config, self.state
-        step_of, logs, level = make_step(config, state), dict[str, Any](), -1
+        config, state, logs, level = self.config, self.state, dict[str, Any](), -1
         snapshot, metrics = config.step_at(config.snapshot_kimg), config.step_at(config.metrics_kimg)
         measured = config.metrics_kimg > 0
         with Progress(self.kimg, steps * config.batch / 1000) as progress:
@@ -113,7 +113,7 @@ class _Run:
                 if kind.level is not None and kind.level != level:
                     level = kind.level
                     progress.note(f"{self.kimg:.1f} kimg: pictures of {4 << level}×{4 << level} from here on")
-                logs |= step_of(kind)(images, one_hot, tf.constant(state.step, tf.int32))
+                logs |= self.step_of(kind)(images, one_hot, tf.constant(state.step, tf.int32))
                 state.step += 1
                 if state.step % LOG_INTERVAL == 0 or state.step == steps:
                     losses = {name: float(value) for name, value in logs.items()}

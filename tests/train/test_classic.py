@@ -278,3 +278,33 @@ def test_q_reads_the_features_and_d_never_sees_the_codes():
     assert_near(category.numpy(), hidden @ weights["q.category.weight"] + weights["q.category.bias"])
     assert_near(code.numpy(), hidden @ weights["q.code.weight"] + weights["q.code.bias"])
     assert information.recovered({n: w for n, w in weights.items() if "code" not in n}, features)[1] is None
+
+
+@pytest.mark.slow
+def test_q_learns_to_tell_the_codes():
+    """Real pictures have one bright corner, more or less bright; what the codes come to mean is left to the net."""
+    import tensorflow as tf
+
+    from train.metrics.codes import code_agreement
+    from train.state import State
+    from train.step import kind_at, make_step
+
+    def real(step):
+        random = np.random.default_rng(step)
+        images = -np.ones((32, 2, 4, 2, 4, 1), np.float32)
+        down, right = random.integers(0, 2, (2, 32))
+        images[np.arange(32), down, :, right] = random.uniform(0.2, 1, (32, 1, 1, 1))
+        return tf.constant(images.reshape(32, 8, 8, 1))
+
+    config = config_of(
+        "infogan", z_dim=4, categories=4, codes=1, channels=(8, 8), d_channels=(8, 8), g_lr=0.002, d_lr=0.002
+    )
+    state = State(config, 1, 4)
+    before = code_agreement(config, state, 256)
+    step = make_step(config, state)(kind_at(config, 0))
+    for i in range(200):
+        step(real(i), tf.zeros((32, 0)), tf.constant(i))
+    after = code_agreement(config, state, 256)
+    # Chance is a quarter, and none. Found: 1.00 and 0.85.
+    assert before["category_agreement"] < 0.5 and abs(before["code_0"]) < 0.5
+    assert after["category_agreement"] > 0.9 and abs(after["code_0"]) > 0.6
