@@ -17,7 +17,9 @@ from ganexport.spec import GeneratorSpec
 __all__ = ["Drawer"]
 
 Floats = NDArray[np.float32]
-Labels = NDArray[np.int64]
+Labels = NDArray[np.int64] | NDArray[np.floating]
+"""Classes [N], or `c` itself [N, c_dim], which may lie between classes."""
+
 Tensor = Any
 
 
@@ -51,7 +53,7 @@ class Drawer:
         self._to_ws, self._to_image = to_ws, to_image
 
     def ws(self, z: Floats, labels: Labels | None = None) -> Floats:
-        """ws [N, num_ws, w_dim] of z [N, z_dim] and labels [N]."""
+        """ws [N, num_ws, w_dim] of z [N, z_dim] and labels."""
         return self._in_batches(self._to_ws, z, labels)
 
     def images(self, latents: Floats, labels: Labels | None = None) -> Floats:
@@ -59,13 +61,13 @@ class Drawer:
         return self._in_batches(self._to_image, latents, labels)
 
     def pictures(self, z: Floats, labels: Labels | None = None) -> NDArray[np.uint8]:
-        """Pictures uint8 [N, H, W, C] of z [N, z_dim] and labels [N]."""
+        """Pictures uint8 [N, H, W, C] of z [N, z_dim] and labels."""
         images = self.images(self.ws(z, labels) if self.spec.has_w_space else z, labels)
         return to_uint8(images.transpose(0, 3, 1, 2), self.spec.image_range)
 
     def _in_batches(self, run: Callable[[Tensor, Tensor], Tensor], latents: Floats, labels: Labels | None) -> Floats:
         one_hot = np.zeros((len(latents), self.spec.c_dim), np.float32)
         if labels is not None and self.spec.c_dim:
-            one_hot[np.arange(len(latents)), labels] = 1.0
+            one_hot[:] = np.eye(self.spec.c_dim)[labels.astype(int)] if labels.ndim == 1 else labels
         places = [slice(i, i + self._batch) for i in range(0, len(latents), self._batch)]
         return np.concatenate([run(tf.constant(latents[p]), tf.constant(one_hot[p])).numpy() for p in places])

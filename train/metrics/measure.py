@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ganexport.latents import lerp, slerp
 from train.data import Dataset, split
 from train.drawing import Drawer
+from train.metrics.classes import class_figures
+from train.metrics.classifier import Classifier
 from train.metrics.evaluate import PICTURES, evaluate, protocol_inputs, verdict
 from train.metrics.features import Judge, choose_judge
 from train.metrics.path_length import path_length, spread
@@ -48,9 +50,10 @@ def measure(
         with_labels: Whether its classes are those of the labels, and not codes that it found itself.
 
     Returns:
-        The figures of `evaluate`; `path_length_z` and, with a w space, `path_length_w`: the perceptual path length in
-        the judge's features over the mean squared distance of two real pictures, so 1 is a straight and even way
-        between two pictures as unlike as real ones; and `passed`: which bars they reach.
+        The figures of `evaluate`; with labels those of `class_figures`; `path_length_z` and, with a w space,
+        `path_length_w`: the perceptual path length in the judge's features over the mean squared distance of two real
+        pictures, so 1 is a straight and even way between two pictures as unlike as real ones; and `passed`: which bars
+        they reach.
 
     Raises:
         OptionError: The generator does not fit the pictures, or there are too few.
@@ -64,7 +67,8 @@ def measure(
     asked = labels if with_labels and spec.c_dim and spec.c_dim == training.c_dim else None
     figures = evaluate(drawer.pictures(z, labels), asked, training, held_out, judge)
     lengths = _path_lengths(drawer, judge, spread(judge.judge(held_out.images).features))
-    return {**figures, **lengths, "held_out_unseen": unseen, "passed": verdict(figures)}
+    of_classes = class_figures(drawer, judge) if asked is not None and isinstance(judge, Classifier) else {}
+    return {**figures, **of_classes, **lengths, "held_out_unseen": unseen, "passed": verdict(figures)}
 
 
 def _path_lengths(drawer: Drawer, judge: Judge, unit: float) -> dict[str, float]:
