@@ -311,6 +311,18 @@ PRESETS = {
     "infogan": dataclasses.replace(
         _DCGAN, z_dim=64, z_distribution="uniform", categories=10, codes=2, metrics_kimg=0.0
     ),
+    "sngan": dataclasses.replace(_DCGAN, loss="hinge", d_norm="spectral"),
+    "wgan-gp": dataclasses.replace(
+        _DCGAN,
+        loss="wasserstein",
+        gradient_penalty=10.0,
+        d_norm="none",
+        d_steps=5,
+        g_lr=0.0002,
+        d_lr=0.0002,
+        beta1=0.0,
+        beta2=0.9,
+    ),
     "progressive": _PROGRESSIVE,
     "stylegan": dataclasses.replace(_PROGRESSIVE, architecture="stylegan"),
     "digits-tiny": Config(

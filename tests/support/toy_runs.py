@@ -26,7 +26,9 @@ def toy(name: str) -> Config:
     """A preset with narrow layers and few steps; what it is a preset of stays."""
     config = PRESETS[name]
     narrow = tuple(6 + i for i in range(len(config.channels)))
-    changes = CHANGES.get(config.architecture, {"channels": narrow, "d_channels": narrow})
+    changes = {"channels": narrow, "d_channels": narrow, **CHANGES.get(config.architecture, {})}
+    if config.d_steps > 1:
+        changes["d_steps"] = 2
     once = {"kimg": STEPS * BATCH / 1000, "batch": BATCH, "z_dim": 8, "r1_interval": 1, "metrics_kimg": 0.0}
     return replace(config, **once, **changes, deterministic=True)
 

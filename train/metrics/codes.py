@@ -12,6 +12,7 @@ from ganexport.latents import z_from_seeds
 from ganexport.ops.tensorflow_ops import TensorFlowOps
 from train.config import Config
 from train.discriminators import information
+from train.discriminators.spectral import normalised
 from train.equalized import fold
 from train.state import State
 
@@ -35,7 +36,7 @@ def code_agreement(config: Config, state: State, count: int = 1000) -> dict[str,
     asked = np.arange(count) % max(spec.c_dim, 1)
     inputs = {"z": tf.constant(z)} | ({"c": tf.one_hot(asked, spec.c_dim)} if spec.c_dim else {})
     images = synthesis(TensorFlowOps(), state.family.canonical(state.g_ema, spec), spec, inputs)["image"]
-    weights = fold(state.d, state.d_parameters)
+    weights, _ = normalised(fold(state.d, state.d_parameters))
     answers = state.discriminator.discriminate(weights, images, None, config)
     categories, means = information.recovered(weights, answers.features)
     figures: dict[str, float] = {}
