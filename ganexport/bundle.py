@@ -23,6 +23,7 @@ __all__ = ["Bundle", "Encoded", "check_files", "open_bundle"]
 
 Label = int | str
 Labels = Label | Sequence[Label] | NDArray[np.float32]
+PIXELS_A_RUN = 4 * 256 * 256
 Noise = Literal["const", "none", "random"] | Mapping[str, ArrayLike]
 
 
@@ -55,6 +56,11 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest: Manifest = read_manifest(path)
+
+    @property
+    def a_run(self) -> int:
+        """Pictures to draw in one run of the graphs: more of them need more memory, not less time."""
+        return max(1, PIXELS_A_RUN // self.manifest.spec.resolution**2)
 
     def generate(
         self,

@@ -76,7 +76,7 @@ def test_points_are_drawn_as_the_bundle_draws_them(psi: float | None, tiny: Bund
 def test_points_are_drawn_a_few_at_a_time_and_told_of(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     whole = Studio(tiny).draw(Studio(tiny).seeds(range(5), 0))
-    monkeypatch.setattr("ganexport.play.studio.PIXELS_A_RUN", 2 * 16 * 16)
+    monkeypatch.setattr("ganexport.bundle.PIXELS_A_RUN", 2 * 16 * 16)
     studio = Studio(tiny, progress=told)
     same(studio.draw(studio.seeds(range(5), 0)), whole)
     assert told.steps == {"drawing": (5, 5)}
@@ -88,8 +88,9 @@ def test_points_are_drawn_a_few_at_a_time_and_told_of(tiny: Bundle, monkeypatch:
 def test_latents_out_of_a_file(tiny: Bundle, dcgan: Bundle, tmp_path: Path) -> None:
     path, studio = tmp_path / "l.safetensors", Studio(tiny)
     expected = tiny.generate([3, 4], [1, 2])
-    save_latents(path, z_of(3, 4, size=8), c=np.eye(3, dtype=np.float32)[1:], names=["a.png", "b.png"])
-    assert studio.load(path).names == ("a.png", "b.png")
+    save_latents(path, z_of(3, 4, size=8), c=np.eye(3, dtype=np.float32)[1:], names=["a.png", "b@2x.png"])
+    assert studio.load(path).names == ("a.png", "b@2x.png")
+    assert every_class(studio, studio.load(path, "ash")).rows == ("a.png", "b@2x.png")
     same(studio.draw(studio.load(path)), expected)
     same(studio.draw(studio.load(path, "ash")), tiny.generate([3, 4], 0))
     with pytest.raises(

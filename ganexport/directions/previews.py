@@ -21,23 +21,19 @@ COLUMNS = 7
 TILE = 64
 """Greatest height and width of one picture."""
 
-PIXELS_A_RUN = 4 * 256 * 256
-"""Of one run of the graphs: more of them would need more memory, not less time."""
-
 
 def save_preview(bundle: Bundle, direction: Direction, vector: NDArray[np.float32], path: Path) -> None:
     """Draw the pictures and write them as one WebP."""
     spec = bundle.manifest.spec
     amounts = np.linspace(*direction.range, COLUMNS).tolist()
     noise: Literal["random"] | None = "random" if bundle.manifest.defaults.noise_mode == "input" else None
-    a_run = max(1, PIXELS_A_RUN // spec.resolution**2)
     rows = []
     for row, seed in enumerate(SEEDS):
         label = row * spec.c_dim // len(SEEDS) if spec.c_dim else None
         latents = bundle.latents([seed], label)
         moved = move_along(latents, [Move(vector, amounts, direction.layers)])
-        for start in range(0, COLUMNS, a_run):
-            part = moved[start : start + a_run]
+        for start in range(0, COLUMNS, bundle.a_run):
+            part = moved[start : start + bundle.a_run]
             pictures = bundle.draw(part, None if spec.has_w_space else label, noise, [seed] * len(part))
             rows.append(smaller(pictures, TILE))
     save_webp(grid(np.concatenate(rows), COLUMNS, len(SEEDS)), path, lossless=False)

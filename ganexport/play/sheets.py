@@ -26,7 +26,11 @@ def every_class(studio: Studio, points: Points) -> Sheet:
     if not names:
         raise OptionError("this generator has no classes, so there is no picture of each")
     each = points.pick(np.repeat(np.arange(len(points)), len(names)))
-    return Sheet(studio.in_class(each, list(range(len(names))) * len(points)), _plain(points), names)
+    return Sheet(
+        studio.in_class(each, list(range(len(names))) * len(points)),
+        tuple(map(studio.without_class, points.names)),
+        names,
+    )
 
 
 def class_sweep(studio: Studio, points: Points, first: Label, last: Label, steps: int = 9) -> Sheet:
@@ -52,7 +56,7 @@ def class_sweep(studio: Studio, points: Points, first: Label, last: Label, steps
         swept = replace(a, latents=lerp(a.latents, b.latents, places))
     else:
         swept = replace(a, c=lerp(a.c, b.c, places))
-    return Sheet(swept, _plain(points), tuple(f"{place:g}" for place in places[:steps]))
+    return Sheet(swept, tuple(map(studio.without_class, points.names)), tuple(f"{place:g}" for place in places[:steps]))
 
 
 def coordinate_sweep(
@@ -153,8 +157,3 @@ def _steps(first: float, last: float, steps: int) -> list[float]:
         raise OptionError(f"a sweep goes from a finite number to a finite number, found {first} and {last}")
     values: list[float] = np.linspace(first, last, steps).tolist()
     return values
-
-
-def _plain(points: Points) -> tuple[str, ...]:
-    """Names of points whose classes do not matter."""
-    return tuple(name.partition("@")[0] for name in points.names)

@@ -23,9 +23,6 @@ __all__ = ["Studio"]
 Pixels = NDArray[np.uint8]
 Label = int | str
 
-PIXELS_A_RUN = 4 * 256 * 256
-"""Of one run of the graphs: more of them would need more memory, not less time."""
-
 
 @dataclass(frozen=True)
 class Studio:
@@ -98,9 +95,8 @@ class Studio:
                 "ws have their class in them, which cannot be exchanged; give z, or move along a direction to a class"
             )
         indices = self.bundle.labels_of(label, len(points)) or []
-        names = (
-            f"{name.partition('@')[0]}@{self.class_names[i]}" for name, i in zip(points.names, indices, strict=True)
-        )
+        plain = map(self.without_class, points.names)
+        names = (f"{name}@{self.class_names[i]}" for name, i in zip(plain, indices, strict=True))
         return replace(points, c=one_hot(indices, self.bundle.manifest.spec.c_dim), names=tuple(names))
 
     def direction(self, name: str) -> Direction:
@@ -117,6 +113,11 @@ class Studio:
         known = ", ".join(f"{one.name} ({one.title})" if one.title else one.name for one in items[:20]) or "none"
         what = "two directions are" if found else "no direction is"
         raise OptionError(f"{what} called {name!r}; this bundle has: {known}")
+
+    def without_class(self, name: str) -> str:
+        """What people call a point whose class does not matter: `3` for `3@birch`."""
+        base, at, label = name.rpartition("@")
+        return base if at and label in self.class_names else name
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -142,9 +143,9 @@ class Studio:
         Raises:
             OptionError: A class is not said, or an option has no meaning for this generator.
         """
-        defaults, resolution = self.bundle.manifest.defaults, self.bundle.manifest.spec.resolution
-        noise = "random" if self.noise is None and defaults.noise_mode == "input" else self.noise
-        a_run = max(1, PIXELS_A_RUN // resolution**2)
+        takes_noise = self.bundle.manifest.defaults.noise_mode == "input"
+        noise = "random" if self.noise is None and takes_noise else self.noise
+        a_run = self.bundle.a_run
         self.progress.stage("drawing", len(points))
         for start in range(0, len(points), a_run):
             part = self.placed(points.pick(range(start, min(start + a_run, len(points)))))

@@ -110,9 +110,11 @@ def _attribute(studio: Studio, what: str, attributes: Attributes | None) -> Poin
 
 
 def _mean(studio: Studio, points: Points, name: str) -> Points:
-    starts = range(0, len(points), A_RUN)
-    parts = [studio.placed(points.pick(range(s, min(s + A_RUN, len(points))))) for s in starts]
-    return replace(_weighted(joined(parts), np.full(len(points), 1 / len(points))), names=(name,))
+    parts = []
+    for start in range(0, len(points), A_RUN):
+        part = studio.placed(points.pick(range(start, min(start + A_RUN, len(points)))))
+        parts.append(_weighted(part, np.full(len(part), 1 / len(points))))
+    return replace(_weighted(joined(parts), np.ones(len(parts))), names=(name,))
 
 
 def _weighted(points: Points, weights: NDArray[np.float64]) -> Points:
