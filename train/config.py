@@ -38,6 +38,7 @@ class Config:
         architecture: Family of the generator: mlp, dcgan, progressive, stylegan or stylegan2.
         data: What to learn from: a built-in set's name, an `.npz`, a folder or zip of pictures, or `keras:NAME`.
         resolution: Height and width in pixels: 4, 8, 16, …
+        init: A checkpoint, ours or foreign, a bundle or a run whose weights to start from; nothing for random ones.
         held_out: Pictures kept from training, to measure against.
         use_labels: Whether both sides are told the labels that the pictures have.
         label_layers: Which layers of mlp and dcgan are given the label: first, every.
@@ -98,6 +99,7 @@ class Config:
     architecture: str = "stylegan2"
     data: str = "mnist10k"
     resolution: int = 32
+    init: str = ""
     held_out: int = 2000
     use_labels: bool = True
     label_layers: str = "first"
@@ -211,6 +213,8 @@ class Config:
             raise OptionError(f"--path-length is for {' and '.join(STYLED)}; {self.architecture} has no w")
 
     def _check_growth(self) -> None:
+        if self.init and self.start_resolution:
+            raise OptionError("--init is of a generator that has grown: set --start-resolution to 0")
         if self.start_resolution and self.architecture not in GROWING:
             raise OptionError(f"--start-resolution is for {' and '.join(GROWING)}; {self.architecture} does not grow")
         sizes = [4 << i for i in range(11) if 4 << i <= self.resolution]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Parameter", "fold", "initial_value"]
+__all__ = ["Parameter", "fold", "initial_value", "unfolded"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,8 @@ def initial_value(name: str, parameter: Parameter, seed: int) -> NDArray[np.floa
 def fold(values: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """Canonical tensors from parameters, as arrays or as TensorFlow tensors."""
     return {name: values[name] if p.gain == 1.0 else values[name] * p.gain for name, p in parameters.items()}
+
+
+def unfolded(tensors: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Parameters that fold to these canonical tensors."""
+    return {name: tensor / parameters[name].gain for name, tensor in tensors.items()}

@@ -21,6 +21,7 @@ from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import prepare
 from train.drawing import Drawer
+from train.init import read_start, take
 from train.metrics.measure import measure
 from train.progress import Progress
 from train.sampling import drawn_spec, picture_grid, to_generator
@@ -50,14 +51,17 @@ def train(config: Config, out: Path, say: Callable[[str], None] = print) -> Path
     """
     data, held_out = split(load_dataset(config.data, resolution=config.resolution), config.held_out, 0)
     folder = RunFolder(out)
-    folder.begin(config)
     strategy, device = prepare(config.seed, deterministic=config.deterministic)
     say(f"{device}; {len(data)} pictures of {data.name}, {data.resolution}×{data.resolution}")
+    start = read_start(Path(config.init)) if config.init else None
     with strategy.scope():
-        state = State(config, data.channels, config.c_dim(data.c_dim))
+        state = State(config, data.channels, config.c_dim(data.c_dim), start)
+        folder.begin(config)  # only now: what makes no sense should not be found there by the next attempt
         if (tensors := folder.latest()) is not None:
             state.restore(tensors)
             say(f"Going on from {state.step * config.batch / 1000:.1f} kimg")
+        elif start is not None:
+            say(take(state, start))
         run = _Run(config, folder, state, data, held_out, strategy)
         run.watcher.start(run.kimg, device=device, **_facts(data, held_out))
         with _interruptible() as interrupted:

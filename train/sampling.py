@@ -45,12 +45,15 @@ def to_generator(config: Config, state: State, data: Dataset) -> Generator:
     spec = drawn_spec(config, state)
     values = {name: v.numpy() for name, v in state.g_ema.items()}
     weights = {k: np.asarray(v, np.float32) for k, v in state.family.canonical(values, spec).items()}
+    licence = f"trained on: {data.licence or data.name}"
+    if state.start_licence is not None:
+        licence += f"; started from weights of another model: {state.start_licence}"
     provenance = Provenance(
         source_format="ganexport training",
         source_sha256=None,
         weights_sha256=hash_tensors(weights),
         importer="train",
-        licence=f"trained on: {data.licence or data.name}",
+        licence=licence,
         training={"kimg": state.step * config.batch / 1000, "config": _plain(config)},
     )
     return Generator(

@@ -14,6 +14,7 @@ from train.discriminators import discriminator_of
 from train.discriminators.spectral import spectral_parameters
 from train.equalized import Parameter, initial_value
 from train.generators import family_of
+from train.init import Start, fitted_spec
 
 __all__ = ["State"]
 
@@ -26,9 +27,11 @@ class State:
     Random streams are keyed by the seed and the step, so they have no state of their own.
     """
 
-    def __init__(self, config: Config, image_channels: int, c_dim: int) -> None:
+    def __init__(self, config: Config, image_channels: int, c_dim: int, start: Start | None = None) -> None:
         self.family, self.discriminator = family_of(config.architecture), discriminator_of(config.architecture)
-        self.spec = self.family.spec(config, image_channels, c_dim)
+        spec = self.family.spec(config, image_channels, c_dim)
+        self.spec = spec if start is None else fitted_spec(spec, start)
+        self.start_licence = None if start is None else start.licence
         self.g_parameters = self.family.parameters(self.spec)
         self.d_parameters = self.discriminator.parameters(config, self.spec)
         if config.d_norm == "spectral":

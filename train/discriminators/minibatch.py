@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ganexport.errors import OptionError
 from train.config import Config
 from train.equalized import Parameter
 
@@ -41,10 +42,15 @@ def minibatch_stddev(x: Tensor, group: int, statistics: int) -> Tensor:
 
     The standard deviation over the group is averaged over positions and over C / statistics neighbouring channels.
 
+    Raises:
+        OptionError: The channels cannot be divided so.
+
     Source: Karras et al. 2018, section 3; several statistics as in StyleGAN2-ADA.
     """
     n = tf.shape(x)[0]
     h, w, c = x.shape[1:]
+    if c % statistics:
+        raise OptionError(f"the first of --d-channels must be a multiple of {statistics}, found {c}")
     grouped = tf.reshape(x, [-1, group, h, w, statistics, c // statistics])  # [N/G, G, H, W, S, C/S]
     variance = tf.math.reduce_variance(grouped, axis=1)
     stddev = tf.reduce_mean(tf.sqrt(variance + tf.constant(1e-8, x.dtype)), axis=[1, 2, 4])  # [N/G, S]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ganexport.errors import OptionError
 from ganexport.spec import GeneratorSpec
+from ganexport.weights import Tensors
 from train.config import Config
 from train.equalized import Parameter
 from train.generators.training_ops import TrainingOps
@@ -55,6 +56,9 @@ class GeneratorFamily(Protocol):
 
     def canonical(self, values: Values, spec: Any) -> Values:
         """Exactly the tensors of `weight_shapes(spec)`, from arrays or TensorFlow tensors."""
+
+    def trained(self, tensors: Tensors, spec: Any) -> Tensors:
+        """Values that are, canonical, these tensors of `weight_shapes(spec)`."""
 
 
 def family_of(architecture: str) -> GeneratorFamily:

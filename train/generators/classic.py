@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ganexport.architectures import dcgan, mlp, synthesis, weight_shapes
 from ganexport.errors import OptionError
 from ganexport.spec import GeneratorSpec
+from ganexport.weights import Tensors
 from train import batch_norm
 from train.batch_norm import BatchNorm
 from train.config import Config
@@ -17,7 +19,7 @@ from train.generators import Latents
 from train.generators.training_ops import TrainingOps
 from train.random import draw_z, stream
 
-__all__ = ["START", "canonical", "latents", "parameters", "pictures", "spec"]
+__all__ = ["START", "canonical", "latents", "parameters", "pictures", "spec", "trained"]
 
 Tensor = Any
 Values = dict[str, Tensor]
@@ -94,6 +96,25 @@ def canonical(values: Values, spec: GeneratorSpec) -> Values:
     for layer in _normalised(values):
         result[f"{layer}.weight"], result[f"{layer}.bias"] = batch_norm.folded(values, layer)
     return {name: result[name] for name in weight_shapes(spec)}
+
+
+def trained(tensors: Tensors, spec: GeneratorSpec) -> Tensors:
+    """Values that are, canonical, these tensors, with the statistics that a batch of pictures has in each layer.
+
+    So the pictures stay what they are both with running statistics and, nearly, with those of a batch.
+    """
+    values: Tensors = {n: np.zeros(p.shape, np.float32) + p.offset for n, p in parameters(spec).items()}
+    values |= {name: tensor for name, tensor in tensors.items() if name in values}
+    seed, count = tf.zeros([2], tf.int32), 256
+    z = draw_z(spec, count, seed)
+    labels = tf.one_hot(tf.range(count) % spec.c_dim, spec.c_dim) if spec.c_dim else None
+    for layer in _normalised(values):  # each sees what those before it make
+        ops = TrainingOps(seed)
+        pictures(ops, values, spec, Latents(z), labels)
+        mean, variance = (ops.seen[f"{layer}.{part}"].numpy() for part in ("mean", "variance"))
+        values |= {f"{layer}.mean": mean, f"{layer}.gamma": np.sqrt(variance + batch_norm.EPSILON)}
+        values |= {f"{layer}.variance": variance, f"{layer}.beta": mean + tensors[f"{layer}.bias"]}
+    return values
 
 
 def _normalised(values: Values) -> list[str]:

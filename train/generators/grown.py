@@ -13,15 +13,16 @@ import tensorflow as tf
 
 from ganexport.architectures import progressive, stylegan, synthesis, weight_shapes
 from ganexport.architectures._growing import GrownSpec
+from ganexport.weights import Tensors
 from train.config import Config
-from train.equalized import Parameter
+from train.equalized import Parameter, unfolded
 from train.generators import Latents
 from train.generators.style import styled
 from train.generators.training_ops import TrainingOps
 from train.growing import trained_spec
 from train.random import draw_z, stream
 
-__all__ = ["canonical", "latents", "parameters", "pictures", "spec"]
+__all__ = ["canonical", "latents", "parameters", "pictures", "spec", "trained"]
 
 Tensor = Any
 Values = dict[str, Tensor]
@@ -80,6 +81,11 @@ def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
 def canonical(values: Values, spec: GrownSpec) -> Values:
     """The canonical tensors of `spec`, which may have only the first of the trained blocks."""
     return {name: values[name] * _parameter(name, shape).gain for name, shape in weight_shapes(spec).items()}
+
+
+def trained(tensors: Tensors, spec: GrownSpec) -> Tensors:
+    """Values that are, canonical, these tensors."""
+    return unfolded(tensors, parameters(spec))
 
 
 def latents(

@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from ganexport.architectures import mapping, stylegan2
 from ganexport.spec import GeneratorSpec
+from ganexport.weights import Tensors
 from train.config import Config
-from train.equalized import Parameter, fold
+from train.equalized import Parameter, fold, unfolded
 from train.generators import Latents
 from train.generators.training_ops import TrainingOps
 from train.random import draw_z, stream
 
-__all__ = ["canonical", "latents", "mixing_mask", "parameters", "pictures", "spec", "styled"]
+__all__ = ["canonical", "latents", "mixing_mask", "parameters", "pictures", "spec", "styled", "trained"]
 
 Tensor = Any
 Values = dict[str, Tensor]
@@ -75,6 +76,11 @@ def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
 def canonical(values: Values, spec: Spec) -> Values:
     """Canonical tensors from the parameters."""
     return fold(values, parameters(spec))
+
+
+def trained(tensors: Tensors, spec: Spec) -> Tensors:
+    """Values that are, canonical, these tensors."""
+    return unfolded(tensors, parameters(spec))
 
 
 def latents(values: Values, spec: Spec, config: Config, labels: Tensor | None, count: Tensor, seed: Tensor) -> Latents:
