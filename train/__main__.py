@@ -38,11 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: dict[str, Any]) -> None:
-    name, out = options.pop("preset"), options.pop("out")
+    name, out, worker = options.pop("preset"), options.pop("out"), options.pop("worker")
+    workers = tuple(part for part in (options.pop("workers") or "").split(",") if part)
     config = dataclasses.replace(preset(name), **{k: v for k, v in options.items() if v is not None})
+    from train.devices import cluster_from
     from train.loop import train
 
-    print(f"Generator: {train(config, out or Path('runs') / name)}")
+    made = train(config, out or Path("runs") / name, cluster=cluster_from(workers, worker))
+    print("Done; the first worker has written the generator" if made is None else f"Generator: {made}")
 
 
 def _measure(options: dict[str, Any]) -> None:
@@ -65,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("preset", choices=sorted(PRESETS), help="where the fields below start from")
     run.add_argument("--out", type=Path, help="folder of the run (default: runs/PRESET)")
+    run.add_argument("--workers", help="host:port of each machine that trains, with commas between; or TF_CONFIG")
+    run.add_argument("--worker", type=int, help="which of these this one is, from 0")
     run.add_argument("--debug", action="store_true", help="show the traceback of an error")
     measure = verbs.add_parser("measure", help="measure a checkpoint against held-out pictures, as JSON")
     measure.add_argument("checkpoint", type=Path, help="a checkpoint of any architecture that ganexport reads")

@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from train.random import normal, stream, uniform
+
 __all__ = ["KINDS", "adjusted_probability", "augment"]
 
 Tensor = Any
@@ -75,30 +77,30 @@ class _Chance:
 
     def _key(self) -> Tensor:
         self._stream += 1
-        return tf.random.experimental.stateless_fold_in(self._seed, self._stream)
+        return stream(self._seed, self._stream)
 
     def normal(self, deviation: float) -> Tensor:
         """[N]: normal, and 0 in pictures that are left alone."""
-        return self._sometimes(tf.random.stateless_normal([self._count], self._key()) * deviation)
+        return self._sometimes(normal([self._count], self._key()) * deviation)
 
     def uniform(self, low: float, high: float) -> Tensor:
         """[N]: uniform, and 0 in pictures that are left alone."""
-        return self._sometimes(tf.random.stateless_uniform([self._count], self._key(), low, high))
+        return self._sometimes(uniform([self._count], self._key(), low, high))
 
     def whole(self, end: int) -> Tensor:
         """[N]: 0 … end − 1, and 0 in pictures that are left alone."""
-        return self._sometimes(tf.floor(tf.random.stateless_uniform([self._count], self._key(), 0.0, float(end))))
+        return self._sometimes(tf.floor(uniform([self._count], self._key(), 0.0, float(end))))
 
     def places(self, size: int) -> Tensor:
         """[N]: 0 … size − 1, in every picture."""
-        return tf.floor(tf.random.stateless_uniform([self._count], self._key(), 0.0, float(size)))
+        return tf.floor(uniform([self._count], self._key(), 0.0, float(size)))
 
     def chosen(self) -> Tensor:
         """[N]: 1 in pictures that are changed, else 0."""
         return self._sometimes(tf.ones([self._count]))
 
     def _sometimes(self, values: Tensor) -> Tensor:
-        drawn = tf.random.stateless_uniform([self._count], self._key())
+        drawn = uniform([self._count], self._key())
         return tf.where(drawn < self._probability, values, 0.0)
 
 

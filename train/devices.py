@@ -1,20 +1,62 @@
-"""Which device trains: all local GPUs when there are any, else the CPU."""
+"""Where to train: on the CPU, on all GPUs of this machine, or on those of several machines."""
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["prepare"]
+from ganexport.errors import OptionError
+
+__all__ = ["Devices", "cluster_from", "prepare"]
 
 
-def prepare(seed: int, *, deterministic: bool) -> tuple[Any, str]:
+class Devices(NamedTuple):
+    """What a run trains on.
+
+    Attributes:
+        strategy: TensorFlow's distribution strategy.
+        workers: Processes that train together.
+        chief: Whether this is the one that writes the run's folder.
+        text: A line that says all this.
+    """
+
+    strategy: Any
+    workers: int
+    chief: bool
+    text: str
+
+
+def cluster_from(workers: tuple[str, ...], worker: int | None) -> dict[str, Any] | None:
+    """The cluster that `--workers` and `--worker` describe, in the form of `TF_CONFIG`; None for one machine.
+
+    Raises:
+        OptionError: One is given without the other, or the number names no worker.
+    """
+    if not workers and worker is None:
+        return None
+    if not workers or worker is None or not 0 <= worker < len(workers):
+        raise OptionError(
+            "--workers takes host:port of every machine, the same list on each, and --worker which of them this one "
+            f"is, from 0; found {','.join(workers) or 'no workers'} and {worker}"
+        )
+    return {"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": worker}}
+
+
+def prepare(seed: int, *, deterministic: bool, cluster: dict[str, Any] | None = None) -> Devices:
     """Set TensorFlow up, before its first operation.
 
+    Args:
+        seed: Of TensorFlow's own streams.
+        deterministic: Whether sums must repeat in one order.
+        cluster: As `cluster_from` gives it; None takes `TF_CONFIG` where that is set.
+
     Returns:
-        The distribution strategy, and a line that says which device it runs on.
+        What the run trains on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if cluster is not None:
+        os.environ["TF_CONFIG"] = json.dumps(cluster)
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -23,12 +65,17 @@ def prepare(seed: int, *, deterministic: bool) -> tuple[Any, str]:
     tf.random.set_seed(seed)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     names = ", ".join(sorted(_describe(tf, gpu) for gpu in gpus)) or f"CPU ({os.cpu_count()} cores)"
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if workers := resolver.cluster_spec().as_dict().get("worker", []):
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        text = f"Training on {len(workers)} workers, this is number {resolver.task_id}: {names}"
+        return Devices(strategy, len(workers), resolver.task_id == 0, text)
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) > 1:
         strategy = tf.distribute.MirroredStrategy([d.name for d in devices])
-        return strategy, f"Training on {len(devices)} devices: {names}"
-    return tf.distribute.get_strategy(), f"Training on {names}"
+        return Devices(strategy, 1, True, f"Training on {len(devices)} devices: {names}")
+    return Devices(tf.distribute.get_strategy(), 1, True, f"Training on {names}")
 
 
 def _describe(tf: Any, gpu: Any) -> str:

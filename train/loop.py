@@ -17,9 +17,10 @@ from PIL import Image
 
 from ganexport import __version__
 from ganexport.atomic import atomic_path
+from ganexport.errors import OptionError
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
-from train.devices import prepare
+from train.devices import Devices, prepare
 from train.drawing import Drawer
 from train.init import read_start, take
 from train.metrics.measure import measure
@@ -39,34 +40,51 @@ LOG_INTERVAL = 16
 """Steps between two readings of the losses; reading them each step would wait for the device."""
 
 
-def train(config: Config, out: Path, say: Callable[[str], None] = print) -> Path:
+def train(
+    config: Config, out: Path, say: Callable[[str], None] = print, *, cluster: dict[str, Any] | None = None
+) -> Path | None:
     """Train, or go on with, the run in `out`.
 
+    Args:
+        config: What to train, and how.
+        out: The run's folder; with several workers one that all of them can read. The first writes it.
+        say: Told what happens.
+        cluster: The workers that train together, as `cluster_from` gives them; None for this machine alone.
+
     Returns:
-        The canonical checkpoint of the averaged generator at the end, or where Ctrl-C stopped the run.
+        The canonical checkpoint of the averaged generator at the end, or where Ctrl-C stopped the run; None on workers
+        other than the first.
 
     Raises:
-        OptionError: `out` holds another run, or the configuration makes no sense for the data.
+        OptionError: `out` holds another run, or the configuration makes no sense for the data or the devices.
         DataError: The training set cannot be read.
     """
     data, held_out = split(load_dataset(config.data, resolution=config.resolution), config.held_out, 0)
     folder = RunFolder(out)
-    strategy, device = prepare(config.seed, deterministic=config.deterministic)
-    say(f"{device}; {len(data)} pictures of {data.name}, {data.resolution}×{data.resolution}")
+    devices = prepare(config.seed, deterministic=config.deterministic, cluster=cluster)
+    strategy, share = devices.strategy, config.group * devices.strategy.num_replicas_in_sync
+    if config.batch % share:
+        raise OptionError(f"--batch {config.batch} must be a multiple of --group times the devices, {share} here")
+    say(f"{devices.text}; {len(data)} pictures of {data.name}, {data.resolution}×{data.resolution}")
     start = read_start(Path(config.init)) if config.init else None
     with strategy.scope():
         state = State(config, data.channels, config.c_dim(data.c_dim), start)
-        folder.begin(config)  # only now: what makes no sense should not be found there by the next attempt
+        if devices.chief:
+            folder.begin(config)  # only now: what makes no sense should not be found there by the next attempt
         if (tensors := folder.latest()) is not None:
             state.restore(tensors)
             say(f"Going on from {state.step * config.batch / 1000:.1f} kimg")
         elif start is not None:
             say(take(state, start))
-        run = _Run(config, folder, state, data, held_out, strategy)
-        run.watcher.start(run.kimg, device=device, **_facts(data, held_out))
+        run = _Run(config, folder, state, data, held_out, devices)
+        if devices.chief:
+            run.watcher.start(run.kimg, device=devices.text, **_facts(data, held_out))
         with _interruptible() as interrupted:
             run.until(config.steps, interrupted)
-    if interrupted():
+            run.together(0)  # no worker leaves before the first has written all
+    if not devices.chief:
+        return None
+    if state.step < config.steps:
         say(f"Stopped and saved at {state.step * config.batch / 1000:.1f} kimg; the same command goes on from there")
     return folder.latest_generator()
 
@@ -82,13 +100,13 @@ class _Run:
     """What a run needs at hand."""
 
     def __init__(
-        self, config: Config, folder: RunFolder, state: State, data: Dataset, held_out: Dataset, strategy: Any
+        self, config: Config, folder: RunFolder, state: State, data: Dataset, held_out: Dataset, devices: Devices
     ) -> None:
         self.config, self.folder, self.state = config, folder, state
-        self.data, self.held_out, self.strategy = data, held_out, strategy
+        self.data, self.held_out, self.devices, self.strategy = data, held_out, devices, devices.strategy
         self.step_of = make_step(config, state)
         self._drawer: Drawer | None = None
-        self.writer = tf.summary.create_file_writer(str(folder.tensorboard))
+        self.writer = _writer(folder, chief=devices.chief)
         self.watcher = Watcher(config, folder.root, self.kimg, LOG_INTERVAL)
         self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
@@ -109,9 +127,9 @@ class _Run:
         """Train up to step `steps`, or until interrupted; snapshot on the way and at the end."""
         config, state, logs, level = self.config, self.state, dict[str, Any](), -1
         snapshot, metrics = config.step_at(config.snapshot_kimg), config.step_at(config.metrics_kimg)
-        measured = config.metrics_kimg > 0
+        measured = config.metrics_kimg > 0 and self.devices.chief
         with Progress(self.kimg, steps * config.batch / 1000) as progress:
-            while state.step < steps and not interrupted():
+            while state.step < steps and not self.together(interrupted()):
                 images, one_hot = self._batch(state.step)
                 kind = kind_at(config, state.step)
                 if kind.level is not None and kind.level != level:
@@ -119,7 +137,7 @@ class _Run:
                     progress.note(f"{self.kimg:.1f} kimg: pictures of {4 << level}×{4 << level} from here on")
                 logs |= self.step_of(kind)(images, one_hot, tf.constant(state.step, tf.int32))
                 state.step += 1
-                if state.step % LOG_INTERVAL == 0 or state.step == steps:
+                if self.devices.chief and (state.step % LOG_INTERVAL == 0 or state.step == steps):
                     losses = {name: float(value) for name, value in logs.items()}
                     progress.update(self.kimg, {k: v for k, v in losses.items() if k not in SILENT})
                     losses["rate"] = progress.rate
@@ -128,10 +146,21 @@ class _Run:
                         progress.note(f"Warning: {text}.")
                 if measured and (state.step % metrics == 0 or state.step == steps):
                     self.measure()
-                if state.step % snapshot == 0 or state.step == steps:
+                if self.devices.chief and (state.step % snapshot == 0 or state.step == steps):
                     self.save()
-        if state.step not in self.folder.snapshot_steps():
+        if self.devices.chief and state.step not in self.folder.snapshot_steps():
             self.save()
+
+    def together(self, asked: bool | int) -> bool:
+        """Whether any worker asks; all of them meet here."""
+        if self.devices.workers == 1:
+            return bool(asked)
+        return bool(self._sum(tf.constant(float(asked))) > 0)
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def _sum(self, value: Any) -> Any:
+        values = self.strategy.run(lambda: tf.identity(value))
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 
     def _batch(self, step: int) -> tuple[Any, Any]:
         images, labels = self.sampler.sample(step)
@@ -177,6 +206,11 @@ class _Run:
         with self.writer.as_default(step=self.state.step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
+
+
+def _writer(folder: RunFolder, *, chief: bool) -> Any:
+    """Where TensorBoard's figures go; nowhere on workers other than the first."""
+    return tf.summary.create_file_writer(str(folder.tensorboard)) if chief else tf.summary.create_noop_writer()
 
 
 @contextmanager

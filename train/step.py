@@ -21,7 +21,7 @@ from train.growing import fade_at, faded, growth_at, pictures_at, trained_spec
 from train.losses.adversarial import ADVERSARIAL
 from train.losses.labels import information_loss, mismatch_loss
 from train.losses.regularisers import gradient_penalty, path_length, r1_penalty
-from train.random import stream
+from train.random import normal, stream, uniform
 from train.state import State
 from train.watch.observe import observe
 
@@ -69,8 +69,7 @@ def make_step(config: Config, state: State) -> Callable[[Kind], Step]:
     strategy, made = tf.distribute.get_strategy(), dict[Kind, Step]()
 
     def run(images: Tensor, one_hot: Tensor, step: Tensor, kind: Kind) -> Logs:
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        seed = tf.stack([config.seed, step * 64 + replica])
+        seed = tf.stack([config.seed, step])
         labels = one_hot if state.spec.c_dim and not config.categories else None
         halves = _Halves(config, state, kind, step)
         logs = halves.discriminator(images, labels, step, stream(seed, 1))
@@ -115,6 +114,7 @@ class _Halves:
         if kind.level is not None:
             self.spec = trained_spec(state.spec, kind.level, fading=kind.fading)
             self.fade = fade_at(config, kind.level, step) if kind.fading else None
+        self.groups = config.batch // config.group // tf.distribute.get_strategy().num_replicas_in_sync
         self.compute = tf.bfloat16 if config.mixed_precision else tf.float32
 
     def discriminator(self, images: Tensor, labels: Tensor | None, step: Tensor, seed: Tensor) -> Logs:
@@ -134,13 +134,13 @@ class _Halves:
             flipped = _by_chance(config.flip_labels, tf.shape(real), stream(seed, 4))
             target = 1.0 - config.label_smoothing
             loss = logs["loss_d"] = self.loss.discriminator(real, fake, real_target=target, flipped=flipped)
-            if labels is not None and config.mismatch > 0:
+            if labels is not None and config.mismatch > 0 and self.groups > 1:
                 loss += config.mismatch * self._mismatch(weights, images, labels)
             if config.recovers_codes:
                 logs["information"] = self._information(weights, answers, drawn)
                 loss += config.information * logs["information"]
             if config.gradient_penalty > 0:
-                share = tf.random.stateless_uniform(tf.shape(real), stream(seed, 5))
+                share = uniform(tf.shape(real), stream(seed, 5))
                 critic = lambda x: self._judge(weights, x, labels).logits  # noqa: E731
                 logs["gradient_penalty"] = gradient_penalty(critic, images, fakes, share)
                 loss += config.gradient_penalty * logs["gradient_penalty"]
@@ -187,7 +187,7 @@ class _Halves:
         """`count` fresh pictures of these labels, or of fresh categories."""
         family, g, spec = self.state.family, self._values(), self.spec
         if self.config.categories:
-            chosen = tf.random.stateless_uniform([count], stream(seed, 3), 0, self.config.categories, tf.int32)
+            chosen = uniform([count], stream(seed, 3), 0, self.config.categories, tf.int32)
             labels = tf.one_hot(chosen, self.config.categories)
         latents = family.latents(g, spec, self.config, labels, count, stream(seed, 1))
         ops = TrainingOps(stream(seed, 2), self.compute)
@@ -209,7 +209,7 @@ class _Halves:
     def _path_length(self, labels: Tensor | None, count: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """The penalty, and the mean length, of half as many pictures, as published."""
         family, g, spec, half = self.state.family, self._values(), self.spec, (count + 1) // 2
-        labels = None if labels is None else labels[:half]
+        labels = None if labels is None else labels[::2]
         latents = family.latents(g, spec, self.config, labels, half, stream(seed, 1))
 
         def synthesis(ws: Tensor) -> Tensor:
@@ -217,7 +217,7 @@ class _Halves:
             return tf.cast(family.pictures(ops, g, spec, replace(latents, ws=ws), labels), tf.float32)
 
         shape = [half, spec.resolution, spec.resolution, spec.image_channels]
-        noise = tf.random.stateless_normal(shape, stream(seed, 3))
+        noise = normal(shape, stream(seed, 3))
         return path_length(synthesis, latents.ws, noise, self.state.path_length)
 
     def _seen(self, images: Tensor, seed: Tensor) -> Tensor:
@@ -231,13 +231,16 @@ class _Halves:
         return self.state.discriminator.discriminate(weights, images, labels, self.config)
 
     def _mismatch(self, weights: dict[str, Tensor], images: Tensor, labels: Tensor) -> Tensor:
-        """Loss of real pictures under the labels of their neighbours; half of the groups say enough."""
-        config = self.config
-        groups = config.batch // config.group // tf.distribute.get_strategy().num_replicas_in_sync
-        some = max(1, groups // 2) * config.group
-        wrong = tf.roll(labels, config.group, axis=0)[:some]
-        costs = self.loss.cost(self._judge(weights, images[:some], wrong).logits, 0.0)
-        return mismatch_loss(costs, labels[:some], wrong)
+        """Loss of the first group of every two, under the labels of the second; one group alone has no neighbour."""
+        pairs = self.groups // 2
+
+        def of_pairs(x: Tensor, place: int) -> Tensor:
+            grouped = tf.reshape(x[: pairs * 2 * self.config.group], [pairs, 2, self.config.group, *x.shape[1:]])
+            return tf.reshape(grouped[:, place], [-1, *x.shape[1:]])
+
+        wrong = of_pairs(labels, 1)
+        costs = self.loss.cost(self._judge(weights, of_pairs(images, 0), wrong).logits, 0.0)
+        return mismatch_loss(costs, of_pairs(labels, 0), wrong)
 
     def _steer_augmentation(self, real_logits: Tensor) -> None:
         config, state = self.config, self.state
@@ -287,7 +290,7 @@ def _apply(optimizer: Tensor, gradients: list[Tensor], variables: list[Tensor]) 
 
 def _by_chance(share: float, shape: Tensor, seed: Tensor) -> Tensor | None:
     """Bool of this shape, true with this probability; None where it is 0."""
-    return tf.random.stateless_uniform(shape, seed) < share if share > 0 else None
+    return uniform(shape, seed) < share if share > 0 else None
 
 
 def _share(chosen: Tensor) -> Tensor:

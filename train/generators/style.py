@@ -14,7 +14,7 @@ from train.config import Config
 from train.equalized import Parameter, fold, unfolded
 from train.generators import Latents
 from train.generators.training_ops import TrainingOps
-from train.random import draw_z, stream
+from train.random import draw_z, stream, uniform
 
 __all__ = ["canonical", "latents", "mixing_mask", "parameters", "pictures", "spec", "styled", "trained"]
 
@@ -116,6 +116,6 @@ def mixing_mask(share: float, num_ws: int, count: Tensor, seed: Tensor) -> Tenso
 
     Source: Karras et al. 2019, section 3.1.
     """
-    cutoff = tf.random.stateless_uniform([count, 1], stream(seed, 102), 1, num_ws, dtype=tf.int32)
-    mixed = tf.random.stateless_uniform([count, 1], stream(seed, 103)) < share
+    cutoff = uniform([count, 1], stream(seed, 102), 1, num_ws, tf.int32)
+    mixed = uniform([count, 1], stream(seed, 103)) < share
     return ((tf.range(num_ws)[None, :] >= cutoff) & mixed)[:, :, None]

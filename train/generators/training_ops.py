@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ganexport.ops.tensorflow_ops import TensorFlowOps
 from train.batch_norm import BatchNorm, standardised
-from train.random import stream
+from train.random import normal, stream
 
 __all__ = ["TrainingOps"]
 
@@ -43,5 +43,5 @@ class TrainingOps(TensorFlowOps):
         del noise_const
         self._layer += 1
         shape = [tf.shape(noise_scale)[0], *x.shape[1:3], 1]  # StyleGAN's first x is a constant, of one picture
-        noise = tf.random.stateless_normal(shape, stream(self._seed, self._layer), dtype=tf.float32)
+        noise = normal(shape, stream(self._seed, self._layer))
         return x + tf.cast(noise * noise_strength, x.dtype)
