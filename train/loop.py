@@ -77,7 +77,7 @@ def train(
         elif start is not None:
             say(take(state, start))
         run = _Run(config, folder, state, data, held_out, devices)
-        if devices.chief:
+        if run.watcher is not None:
             run.watcher.start(run.kimg, device=devices.text, **_facts(data, held_out))
         with _interruptible() as interrupted:
             run.until(config.steps, interrupted)
@@ -107,7 +107,7 @@ class _Run:
         self.step_of = make_step(config, state)
         self._drawer: Drawer | None = None
         self.writer = _writer(folder, chief=devices.chief)
-        self.watcher = Watcher(config, folder.root, self.kimg, LOG_INTERVAL)
+        self.watcher = Watcher(config, folder.root, self.kimg, LOG_INTERVAL) if devices.chief else None
         self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
     @property
@@ -137,19 +137,23 @@ class _Run:
                     progress.note(f"{self.kimg:.1f} kimg: pictures of {4 << level}×{4 << level} from here on")
                 logs |= self.step_of(kind)(images, one_hot, tf.constant(state.step, tf.int32))
                 state.step += 1
-                if self.devices.chief and (state.step % LOG_INTERVAL == 0 or state.step == steps):
-                    losses = {name: float(value) for name, value in logs.items()}
-                    progress.update(self.kimg, {k: v for k, v in losses.items() if k not in SILENT})
-                    losses["rate"] = progress.rate
-                    self._scalars({f"train/{k}": v for k, v in losses.items()})
-                    for text in self.watcher.reading(self.kimg, losses):
-                        progress.note(f"Warning: {text}.")
+                if self.watcher is not None and (state.step % LOG_INTERVAL == 0 or state.step == steps):
+                    self._tell(logs, progress, self.watcher)
                 if measured and (state.step % metrics == 0 or state.step == steps):
                     self.measure()
                 if self.devices.chief and (state.step % snapshot == 0 or state.step == steps):
                     self.save()
         if self.devices.chief and state.step not in self.folder.snapshot_steps():
             self.save()
+
+    def _tell(self, logs: dict[str, Any], progress: Progress, watcher: Watcher) -> None:
+        """Show, log and watch the figures of the last step."""
+        figures = {name: float(value) for name, value in logs.items()}
+        progress.update(self.kimg, {k: v for k, v in figures.items() if k not in SILENT})
+        figures["rate"] = progress.rate
+        self._scalars({f"train/{k}": v for k, v in figures.items()})
+        for text in watcher.reading(self.kimg, figures):
+            progress.note(f"Warning: {text}.")
 
     def together(self, asked: bool | int) -> bool:
         """Whether any worker asks; all of them meet here."""
@@ -189,7 +193,8 @@ class _Run:
         with self.writer.as_default(step=self.state.step):
             tf.summary.image("samples", grid[None])
         self.writer.flush()
-        self.watcher.flush(self.kimg)
+        if self.watcher is not None:
+            self.watcher.flush(self.kimg)
         self.folder.save(self.state.tensors(), self.config.keep_snapshots)
 
     def measure(self) -> None:
