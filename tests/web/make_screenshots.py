@@ -32,8 +32,11 @@ SHOTS: tuple[tuple[str, str, Literal["light", "dark"]], ...] = (
     ("directions", "phone", "dark"),
     ("morph", "desktop", "dark"),
     ("arithmetic", "phone", "light"),
+    ("picture", "desktop", "light"),
+    ("picture", "phone", "dark"),
     ("check", "desktop", "light"),
 )
+SEVEN = ((0.3, 0.25), (0.7, 0.25), (0.62, 0.45), (0.52, 0.65), (0.45, 0.85))
 
 
 def main(folder: Path, bundles: Sequence[Path]) -> None:
@@ -51,6 +54,8 @@ def main(folder: Path, bundles: Sequence[Path]) -> None:
                 wait_until_drawn(page)
                 if tool == "check":
                     check(page)
+                if tool == "picture":
+                    draw_seven(page)
                 save(page.screenshot(), folder / f"page-{tool}-{size}-{scheme}.png")
                 page.close()
             server.shutdown()
@@ -68,6 +73,19 @@ def check(page: Page) -> None:
         row = page.locator(f"[data-runtime={runtime}]")
         row.get_by_role("button").click()
         expect(row).to_have_attribute("data-state", "passed", timeout=60_000)
+
+
+def draw_seven(page: Page) -> None:
+    """Draw on the pad with the mouse."""
+    box = page.locator(".pad").bounding_box()
+    assert box is not None
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+    wait_until_drawn(page)
 
 
 def save(png: bytes, path: Path) -> None:

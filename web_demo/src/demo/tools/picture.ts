@@ -42,6 +42,9 @@ const kept = new WeakMap<Studio, Given>();
 
 const STRONGEST = 1.5;
 
+/** Classes side by side, where there is room. */
+const COLUMNS = 6;
+
 class PictureView implements Mounted {
   readonly #studio: Studio;
   readonly #pad: Pad | null;
@@ -116,7 +119,7 @@ class PictureView implements Mounted {
   }
 
   #buildGiven(): HTMLElement {
-    const own = button('One of its own', () => void this.#giveOwn().catch((error: unknown) => this.#studio.fail(error)));
+    const own = button('One of the model’s', () => void this.#giveOwn().catch((error: unknown) => this.#studio.fail(error)));
     const ways = make('div', { class: 'toolbar' }, this.#bring.element, own);
     if (this.#pad === null) return make('div', { class: 'given' }, this.#seen.element, ways);
     const clear = button('Clear', () => this.#pad?.clear(), { class: 'quiet' });
@@ -212,6 +215,8 @@ class PictureView implements Mounted {
   #tilesFor(count: number): readonly Tile[] {
     if (this.#tiles.length !== count) {
       this.#tiles = Array.from({ length: count }, () => this.#newTile());
+      const rows = Math.ceil(count / COLUMNS);
+      this.#classes.style.setProperty('--columns', String(Math.ceil(count / rows)));
       this.#classes.replaceChildren(...this.#tiles.map(({ element }) => element));
     }
     return this.#tiles;
