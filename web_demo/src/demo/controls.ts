@@ -10,6 +10,9 @@ const NOISE_TITLES: Readonly<Record<NoiseMode, string>> = { const: 'Stored', ran
 /** Up to this many classes, each has a button of its own. */
 const MOST_CHIPS = 24;
 
+/** Names of classes up to this length stand in columns. */
+const SHORT = 3;
+
 /** What the visitor has chosen; `control` says where, so that one step back undoes one choice. */
 export type OnChoice = (change: Partial<State>, control: string) => void;
 
@@ -50,6 +53,7 @@ export class Controls {
     const names = Array.from({ length: spec.c_dim }, (_, i) => ({ value: String(i), text: labels?.[i] ?? String(i) }));
     const classes = [{ value: 'all', text: 'All' }, ...names];
     this.#labels.replaceChildren(...(spec.c_dim <= MOST_CHIPS ? classes.map(chip) : [select('label', classes)]));
+    this.#labels.classList.toggle('words', names.some(({ text }) => text.length > SHORT));
     this.#cutoff.max = String(spec.num_ws);
     const own = defaults.noise_mode;
     const modes = own === 'const' || own === 'random' ? NOISE_MODES.filter((mode) => mode === own || mode === 'none') : [];

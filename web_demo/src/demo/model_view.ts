@@ -2,6 +2,7 @@ import type { Manifest, ParityResult } from '../lib/manifest';
 import { byId, make } from './dom';
 import { bytesToLoad, type ModelEntry, type Models, previewUrl } from './models';
 import { megabytes } from './status';
+import { isPixelated } from './tile';
 import { architectureTitle } from './titles';
 
 /** Everything on the page that tells of the models: the picker, the title, and what is known of the one that is open. */
@@ -33,6 +34,7 @@ export class ModelView {
     const source = previewUrl(entry, manifest);
     preview.hidden = source === null;
     if (source !== null && preview.src !== source) preview.src = source;
+    preview.classList.toggle('pixelated', isPixelated(manifest.spec.resolution, manifest.spec.image_channels));
     preview.alt = `Some pictures of ${manifest.name}`;
     for (const [name, card] of this.#cards) {
       card.href = linkTo(name);

@@ -2,8 +2,8 @@ import { toImageData } from '../lib';
 import { make } from './dom';
 import type { Shown } from './studio';
 
-/** Pictures with fewer pixels than this are enlarged as squares, not smoothed. */
-const SMOOTH_FROM = 128;
+/** Pictures smaller than this are enlarged as squares, not smoothed: in grey, where edges are hard, and in colour. */
+const SMOOTH_FROM = { grey: 128, colour: 32 };
 
 /** A picture on the page: a button that keeps its place and size while it is empty. */
 export class Tile {
@@ -33,10 +33,15 @@ export class Tile {
   }
 }
 
+/** Whether a picture is enlarged as squares. */
+export function isPixelated(width: number, channels: number): boolean {
+  return width < (channels === 1 ? SMOOTH_FROM.grey : SMOOTH_FROM.colour);
+}
+
 /** Draw a picture into a canvas. */
 export function paint(canvas: HTMLCanvasElement, { pictures, index }: Pick<Shown, 'pictures' | 'index'>): void {
   canvas.width = pictures.width;
   canvas.height = pictures.height;
-  canvas.classList.toggle('pixelated', pictures.width < SMOOTH_FROM);
+  canvas.classList.toggle('pixelated', isPixelated(pictures.width, pictures.channels));
   canvas.getContext('2d')?.putImageData(toImageData(pictures, index), 0, 0);
 }

@@ -21,8 +21,8 @@ export const picture: Tool = {
   id: 'picture',
   title: 'From a picture',
   hint:
-    'Bring a picture of yours: drop it here, paste it, or choose a file. An encoder finds its latents, and the generator ' +
-    'draws it again, in every class. It does not leave this device.',
+    'Drop a picture here, paste it or choose a file. An encoder finds its latents; the generator draws it again, in every ' +
+    'class. It stays on this device.',
   available: ({ encoder }) => encoder !== null,
   usesSettings: false,
   mount: (panel, studio) => new PictureView(panel, studio),
@@ -119,7 +119,7 @@ class PictureView implements Mounted {
   }
 
   #buildGiven(): HTMLElement {
-    const own = button('One of the model’s', () => void this.#giveOwn().catch((error: unknown) => this.#studio.fail(error)));
+    const own = button('An example', () => void this.#giveOwn().catch((error: unknown) => this.#studio.fail(error)));
     const ways = make('div', { class: 'toolbar' }, this.#bring.element, own);
     if (this.#pad === null) return make('div', { class: 'given' }, this.#seen.element, ways);
     const clear = button('Clear', () => this.#pad?.clear(), { class: 'quiet' });
@@ -131,7 +131,7 @@ class PictureView implements Mounted {
   #buildFound(): HTMLElement {
     const seen = this.#pad === null ? [] : [this.#seen.element];
     const pair = make('div', { class: 'seen-again' }, ...seen, this.#again.element);
-    const words = make('div', { class: 'words' }, this.#reading, this.#strength.element);
+    const words = make('div', { class: 'said' }, this.#reading, this.#strength.element);
     return make('div', { class: 'found' }, pair, words, this.#classes);
   }
 
