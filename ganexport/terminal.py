@@ -57,7 +57,9 @@ def progress() -> Iterator[Progress]:
     """A line that says what happens now, with a bar where steps are known; on a terminal only, gone afterwards."""
     what = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Counted())
     time = (TimeElapsedColumn(), _Rate(), TimeRemainingColumn())
-    with Bars(*what, *time, console=errors, transient=True, disable=not errors.is_terminal) as bars:
+    quiet = not errors.is_terminal
+    # What is printed meanwhile goes to stdout all the same, where a script may read it.
+    with Bars(*what, *time, console=errors, transient=True, redirect_stdout=False, disable=quiet) as bars:
         yield _Shown(bars)
 
 

@@ -205,3 +205,17 @@ def test_a_film_of_another_kind_is_refused_before_anything_else(run: Callable[..
     status, _, err = run("walk", tmp_path / "no bundle", "-o", tmp_path / "w.avi")
     assert (status, tree(tmp_path)) == (2, {})
     assert "a film is a file that ends in .gif, .webp, .mp4; found 'w.avi'" in err
+
+
+@pytest.mark.parametrize("verb", [("generate",), ("sweep", "--classes", "0,1"), ("mix",), ("arith", "1 + 2")])
+def test_what_scripts_read_goes_to_stdout_while_a_bar_is_shown(
+    verb: tuple[str, ...],
+    run: Callable[..., Any],
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # so that stderr counts as a terminal
+    status, out, err = run(verb[0], tiny_bundle, *verb[1:], "--label", "0", "-o", tmp_path / "x.png", "--json")
+    assert (status, json.loads(out)["output"]) == (0, str(tmp_path / "x.png"))
+    assert "\x1b[" in err

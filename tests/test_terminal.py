@@ -35,6 +35,15 @@ def test_plain(text: str, shown: str) -> None:
     assert out.getvalue() == shown + "\n"
 
 
+def test_what_is_printed_under_a_bar_stays_on_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(terminal, "errors", Console(file=io.StringIO(), force_terminal=True))
+    with progress():
+        print("for scripts")
+    assert capsys.readouterr().out == "for scripts\n"
+
+
 def test_progress_shows_steps_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(terminal, "errors", Console(file=out, force_terminal=True, width=120, color_system=None))

@@ -106,9 +106,8 @@ def draw_sheet(
     *,
     each: bool = False,
     force: bool = False,
-    as_json: bool = False,
-) -> None:
-    """Draw a sheet into one file, or one file a picture into a folder; say what was made."""
+) -> dict[str, Any]:
+    """Draw a sheet into one file, or one file a picture into a folder; what was made, for scripts."""
     from ganexport.atomic import atomic_folder
     from ganexport.pictures import enlarge, enlargement, save_picture
 
@@ -129,11 +128,11 @@ def draw_sheet(
         factor = enlargement(pictures[0], made.size)
         save_picture(enlarge(sheet.assemble(pictures), factor), output, made.provenance(at, facts))
     layout = {"rows": sheet.rows, "columns": sheet.columns} if any(sheet.columns) and not each else {"pictures": found}
-    said(made, at, output, {**facts, **layout}, as_json=as_json)
+    return {**facts, **layout}
 
 
 def said(made: Drawing, at: Studio, output: Path, facts: Mapping[str, Any], *, as_json: bool) -> None:
-    """Say where it was written; as JSON also what was drawn."""
+    """Say where it was written; as JSON also what was drawn. When the bar is gone: one line in place of another is hard to read."""
     if as_json:
         known = json.loads(made.provenance(at, facts)["ganexport"])
         print(json.dumps({"output": str(output), **known}, indent=1))

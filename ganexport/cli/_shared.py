@@ -83,16 +83,16 @@ def load_and_convert(
     from ganexport.source import open_source
 
     results: list[ParityResult] = []
-    with progress() as shown:
-        shown.stage(f"reading {source}")
-        generator = open_source(source, imports)
-        if labels is not None:
-            generator = with_labels(generator, labels)
-        try:
+    try:
+        with progress() as shown:
+            shown.stage(f"reading {source}")
+            generator = open_source(source, imports)
+            if labels is not None:
+                generator = with_labels(generator, labels)
             run(generator, output, options, name=name, progress=shown, on_result=results.append)
-        finally:
-            if results:
-                console.print(parity_table(results))
+    finally:
+        if results:
+            console.print(parity_table(results))
 
 
 def comma_parts(text: str) -> tuple[str, ...]:

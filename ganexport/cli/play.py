@@ -65,7 +65,8 @@ def generate(
         else:
             columns, rows = grid_shape(len(points := made.points(at)), grid)
             sheet = Sheet(points, ("",) * rows, ("",) * columns)
-        draw_sheet(made, at, sheet, output, each=each, force=force, as_json=as_json)
+        facts = draw_sheet(made, at, sheet, output, each=each, force=force)
+    said(made, at, output, facts, as_json=as_json)
 
 
 @app.command(epilog="Example: ganexport sweep digits/ --seeds 1-4 --classes 3,8 -o three-to-eight.png")
@@ -109,7 +110,8 @@ def sweep(
             "range": ends,
             "space": space,
         }
-        draw_sheet(made, at, sheet, output, {"verb": "sweep", **swept, "steps": steps}, as_json=as_json)
+        drawn = draw_sheet(made, at, sheet, output, {"verb": "sweep", **swept, "steps": steps})
+    said(made, at, output, drawn, as_json=as_json)
 
 
 @app.command(epilog="Example: ganexport walk digits/ --seeds 1,5,9 --label 3 --loop -o walk.webp")
@@ -180,7 +182,8 @@ def mix(
         donors = Drawing(bundle, rows, row_label or label, psi, cutoff, noise).points(at, "--rows")
         sheet = mixed(at, made.points(at, "--columns"), donors, comma_parts(layers))
         facts = {"verb": "mix", "rows": rows, "row_label": row_label, "layers": layers}
-        draw_sheet(made, at, sheet, output, facts, as_json=as_json)
+        drawn = draw_sheet(made, at, sheet, output, facts)
+    said(made, at, output, drawn, as_json=as_json)
 
 
 @app.command(epilog='Example: ganexport arith digits/ "12 - 7 + 40" --label 3 -o sum.png')
@@ -214,7 +217,8 @@ def arith(
         table = None if attributes is None else read_attributes(attributes)
         sheet = signed_sum(at, expression, table, label)
         facts = {"verb": "arith", "expression": expression, "attributes": attributes and attributes.name}
-        draw_sheet(made, at, sheet, output, facts, as_json=as_json)
+        drawn = draw_sheet(made, at, sheet, output, facts)
+    said(made, at, output, drawn, as_json=as_json)
 
 
 def _swept(
