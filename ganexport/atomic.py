@@ -27,8 +27,8 @@ def atomic_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         raise OutputExistsError(f"{path} exists; choose another output or pass --force to replace it")
     with _parents(path):
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        temporary.chmod(0o755)
         try:
+            temporary.chmod(0o755)
             yield temporary
             for file in temporary.rglob("*"):
                 file.chmod(0o755 if file.is_dir() else 0o644)  # some libraries write files for their owner alone

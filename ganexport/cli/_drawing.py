@@ -132,7 +132,7 @@ def draw_sheet(
 
 
 def said(made: Drawing, at: Studio, output: Path, facts: Mapping[str, Any], *, as_json: bool) -> None:
-    """Say where it was written; as JSON also what was drawn. When the bar is gone: one line in place of another is hard to read."""
+    """Say where it was written, when the bar is gone; as JSON also what was drawn."""
     if as_json:
         known = json.loads(made.provenance(at, facts)["ganexport"])
         print(json.dumps({"output": str(output), **known}, indent=1))
