@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   python -m train run digits --kimg 100 --out runs/d  a shorter run in another folder
   python -m train run digits --data photos.zip --resolution 64 --channels 64,64,48,32,16 --d-channels 64,64,48,32,16
   python -m train measure runs/digits/generators/kimg000240.0.safetensors
+  python -m train label runs/e/generators/kimg000300.0.safetensors --data emoji-people --attribute kind -o kinds.csv
   ganexport convert runs/digits/generators/kimg000240.0.safetensors -o digits/
 """
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     debug, verb = options.pop("debug"), options.pop("verb")
     try:
-        {"run": _run, "measure": _measure}[verb](options)
+        {"run": _run, "measure": _measure, "label": _label}[verb](options)
     except GanExportError as error:
         if debug:
             raise
@@ -55,6 +56,14 @@ def _measure(options: dict[str, Any]) -> None:
     print(json.dumps(figures, indent=1))
 
 
+def _label(options: dict[str, Any]) -> None:
+    from train.label_seeds import label_seeds
+
+    checkpoint, output = options.pop("checkpoint"), options.pop("output")
+    accuracy = label_seeds(checkpoint, output, **options)
+    print(f"wrote {output}; the classifier names {accuracy:.1%} of real pictures right that it did not see")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m train", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -77,6 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--held-out", type=int, help="pictures that it did not see (default: what it says, else 0)")
     measure.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
     measure.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    label = verbs.add_parser("label", help="say of seeds what they show, for `ganexport directions --attributes`")
+    label.add_argument("checkpoint", type=Path, help="a checkpoint of any architecture that ganexport reads")
+    label.add_argument("-o", "--output", type=Path, required=True, help="the CSV file")
+    label.add_argument("--data", required=True, help="pictures that show the attribute, with labels")
+    label.add_argument("--attribute", help="which array of labels of an .npz or an embedded set (default: the usual)")
+    label.add_argument("--count", type=int, default=2000, help="seeds to draw (default: 2000)")
+    label.add_argument("--classes", type=_reader((0,)), help="classes to draw in turn (default: all)")
+    label.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
+    label.add_argument("--debug", action="store_true", help="show the traceback of an error")
     meanings = _meanings()
     for field in dataclasses.fields(Config):
         flag, text = f"--{field.name.replace('_', '-')}", f"{meanings[field.name]} (default: {field.default})"

