@@ -19,6 +19,7 @@ from ganexport.exporters import ExportOptions
 from ganexport.generator import Generator
 from ganexport.latents import noise_from_seeds, one_hot
 from ganexport.pictures import to_uint8
+from ganexport.play import Studio, walk
 from ganexport.runtimes.onnxruntime import OnnxSession
 from ganexport.verify import verify
 from ganexport.weights import hash_tensors
@@ -170,3 +171,14 @@ def test_noise_that_does_not_fit_is_refused(bundle: Path, generator: Generator, 
     convert(generator, tmp_path / "in", ConvertOptions(targets=("onnx",), export=ExportOptions(noise="input")))
     with pytest.raises(OptionError, match="give it by name, or one of random, none"):
         open_bundle(tmp_path / "in").generate([1], 1)
+
+
+def test_a_walk_keeps_the_noise_of_its_first_keyframe(bundle: Path) -> None:
+    studio = Studio(open_bundle(bundle))
+    keyframes = studio.seeds([3, 4], 0)
+    np.testing.assert_allclose(
+        studio.draw(keyframes).astype(int), studio.bundle.generate([3, 4], 0).astype(int), atol=1
+    )
+    drawn = studio.draw(walk(studio, keyframes, 1))
+    expected = studio.bundle.draw(studio.bundle.latents([3, 4], 0), seeds=[3, 3])
+    np.testing.assert_allclose(drawn.astype(int), expected.astype(int), atol=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from support.told import Told
 
 from ganexport.bundle import Bundle, open_bundle
+from ganexport.directions import DirectionOptions, update_directions
 from ganexport.directions.attributes import read_attributes
 from ganexport.errors import OptionError
 from ganexport.latent_files import save_latents
@@ -188,6 +190,17 @@ def test_along_directions(digits: Bundle) -> None:
     same(short.points.latents[[1, 5]], ws)
     with pytest.raises(OptionError, match="no direction is called 'smile'; this bundle has: "):
         direction_sweep(studio, points, ["smile"])
+
+
+def test_along_a_direction_of_z(dcgan_bundle: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(dcgan_bundle, tmp_path / "dcgan"))
+    update_directions(folder, DirectionOptions(count=1, previews=False))
+    studio = Studio(open_bundle(folder))
+    sheet = direction_sweep(studio, studio.seeds([5]), ["sefa-0"], steps=3)
+    assert (sheet.rows, sheet.columns) == (("5: sefa-0",), ("-3", "0", "3"))
+    expected = z_of(5, size=10) + [[-3], [0], [3]] * studio.bundle.directions["sefa-0"]
+    same(sheet.points.latents, expected.astype(np.float32))
+    same(studio.draw(sheet.points)[1:2], studio.bundle.generate([5]))
 
 
 # ----------------------------------------------------------------------------------------------------------- walks
