@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tool_page import FAST, assert_same, levels, part_of_address, wait_until_dra
 from watched import Watched
 
 from ganexport.bundle import Bundle, open_bundle
+from ganexport.inspect import look_inside, open_subject
+from ganexport.inspect.panel import signed_colours
 from ganexport.latents import arithmetic, mix_styles, move_along, one_hot, z_from_seed
 from ganexport.pictures import to_uint8
 
@@ -159,6 +162,17 @@ def test_grow(open_site: Open, digits: Bundle, digits_bundle: Path) -> None:
         assert shown.shape == (1, sizes[at], sizes[at])
         assert_same(shown, to_uint8(image, (-1, 1)))
     assert_same(levels(tiles.nth(3)), digits.generate([5], 3))
+
+    # What each size adds is what its to-RGB gives, in colours: within their steps, and those of 8-bit pictures.
+    adds = page.get_by_role("group", name="What each size adds").get_by_role("button")
+    assert adds.count() == len(sizes)
+    most = int(re.findall(r"at most (\d+) grey levels", adds.last.get_attribute("aria-label") or "")[0])
+    layers = look_inside(open_subject(digits_bundle), 5, 3).recording.layers
+    for at in (1, 2):
+        given = layers[f"b{sizes[at]}.torgb"].output[0, 0] * 127.5  # nothing of it is beyond black or white
+        reds = signed_colours(given, most)[..., 0].astype(np.int16)
+        assert np.abs(levels(adds.nth(at))[0] - reds).max() < 10
+        assert reds.min() < 230
 
     position = page.get_by_role("slider", name="Picture", exact=True)
     # Each size takes its turn by itself; the slider stops that.

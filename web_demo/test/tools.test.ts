@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Direction } from '../src/lib/manifest';
 import { readSum, writeSum } from '../src/demo/tools/arithmetic_state';
 import { readAmounts, writeAmounts } from '../src/demo/tools/directions_state';
+import { addedBy, enlargingTaps, inColours } from '../src/demo/tools/grow_adds';
 import { readInside, writeInside } from '../src/demo/tools/inside_state';
 import { readMix, withColumn, writeMix } from '../src/demo/tools/mix_state';
 import { moved, placeOf, readMorph, writeMorph } from '../src/demo/tools/morph_state';
@@ -180,3 +181,46 @@ function direction(name: string): Direction {
   const rest = { title: null, layers: [0, 8], range: [-3, 3], explained: null, preview: null } as const;
   return { name, method: 'sefa', space: 'w', ...rest };
 }
+
+describe('what each size adds', () => {
+  const picture = (width: number, levels: readonly number[], channels = 1) => ({
+    data: new Uint8ClampedArray(levels),
+    count: 1,
+    width,
+    height: levels.length / width / channels,
+    channels,
+  });
+
+  it('is the difference from the one before, enlarged', () => {
+    const small = picture(2, [228, 128, 28, 128]); // 100.5, 0.5, -99.5, 0.5 around the middle
+    const across = (a: number, b: number) => [0.75 * a, 0.75 * a + 0.25 * b, 0.25 * a + 0.75 * b, 0.75 * b];
+    const rows = [across(100.5, 0.5), across(-99.5, 0.5)];
+    const weights = [[0.75, 0], [0.75, 0.25], [0.25, 0.75], [0, 0.75]];
+    const before = weights.flatMap(([a, b]) => rows[0]!.map((top, i) => a! * top + b! * rows[1]![i]!));
+    const large = picture(4, before.map((_, i) => 100 + i));
+    const [first, second] = addedBy([small, large], [1, 3, 3, 1]);
+    expect([...first!]).toEqual([100.5, 0.5, -99.5, 0.5]);
+    before.forEach((level, i) => expect(second![i]).toBeCloseTo(100 + i - 127.5 - level, 4));
+  });
+
+  it('has the filter the right way round, in every colour', () => {
+    const small = picture(1, [227, 128, 28], 3);
+    const [, added] = addedBy([small, picture(2, Array<number>(12).fill(127), 3)], [1, 2, 5, 0]);
+    const axis = [2 / 4, 5 / 4]; // as NumpyOps().upsample2d has it for one pixel: 2·2/8, then 2·5/8
+    const expected = [0, 1].flatMap((y) => [0, 1].flatMap((x) => [99.5, 0.5, -99.5].map((v) => -0.5 - v * axis[y]! * axis[x]!)));
+    expected.forEach((level, i) => expect(added![i]).toBeCloseTo(level, 4));
+  });
+
+  it('is blue below zero and red above it, or around middle grey', () => {
+    const grey = inColours(Float32Array.of(-50, 0, 50), picture(3, [0, 0, 0]), 50);
+    expect([...grey.data]).toEqual([20, 80, 190, 246, 246, 246, 190, 40, 20]);
+    expect([...inColours(Float32Array.of(-50, 0, 50), picture(1, [0, 0, 0], 3), 50).data]).toEqual([0, 128, 255]);
+  });
+
+  it('is known for one family', () => {
+    expect(enlargingTaps(manifestOf({ resample_filter: [1, 3, 3, 1] }))).toEqual([1, 3, 3, 1]);
+    expect(enlargingTaps(manifestOf({ resample_filter: [[1, 1], [1, 1]] }))).toBeNull();
+    expect(enlargingTaps(manifestOf({ architecture: 'lucidrains', resample_filter: [1, 3, 3, 1] }))).toBeNull();
+    expect(enlargingTaps(manifestOf())).toBeNull();
+  });
+});

@@ -5,6 +5,7 @@ import { make } from '../dom';
 import type { Shown, Studio } from '../studio';
 import { Tile } from '../tile';
 import type { Mounted, Tool } from '../tool';
+import { addedBy, enlargingTaps, inColours } from './grow_adds';
 import { shownBy } from './parts/drawing';
 import { latentsOf, seedsFrom, withLabels } from './parts/picks';
 import { Player } from './parts/player';
@@ -29,6 +30,8 @@ class GrowView implements Mounted {
   readonly #player: Player;
   readonly #sizes = make('div', { class: 'sizes', role: 'group', 'aria-label': 'Every size' });
   readonly #tiles: readonly Tile[];
+  readonly #taps: readonly number[] | null;
+  readonly #adds: readonly Tile[];
   readonly #contrast = make('input', { type: 'checkbox' });
 
   constructor(panel: HTMLElement, studio: Studio) {
@@ -43,7 +46,15 @@ class GrowView implements Mounted {
       studio.redraw();
     });
     const contrast = make('label', { class: 'check' }, this.#contrast, 'Full contrast at every size');
-    panel.append(make('div', { class: 'grow' }, this.#player.element, make('div', {}, this.#sizes, contrast)));
+    this.#taps = enlargingTaps(studio.manifest);
+    this.#adds = this.#taps === null ? [] : this.#tiles.map(() => new Tile((shown) => studio.open(shown, shownBy(this.#adds))));
+    const all = make('div', {}, this.#sizes, contrast);
+    if (this.#adds.length > 0) {
+      const adds = make('div', { class: 'adds', role: 'group', 'aria-labelledby': 'adds' });
+      adds.append(...this.#adds.map(({ element }) => element));
+      all.append(make('h3', { id: 'adds' }, 'What each size adds'), adds);
+    }
+    panel.append(make('div', { class: 'grow' }, this.#player.element, all));
   }
 
   async update(signal: AbortSignal): Promise<void> {
@@ -64,6 +75,19 @@ class GrowView implements Mounted {
     });
     shown.forEach((one, at) => this.#tiles[at]!.show(one, `${one.pictures.width} × ${one.pictures.height}`));
     this.#player.show(shown);
+    this.#showAdds(grown, plain);
+  }
+
+  #showAdds(grown: readonly Pictures[], plain: Shown): void {
+    if (this.#taps === null) return;
+    const added = addedBy(grown, this.#taps);
+    const most = added.reduce((most, one) => one.reduce((most, level) => Math.max(most, Math.abs(level)), most), 0);
+    added.forEach((levels, at) => {
+      const { width, height } = grown[at]!;
+      const title = `${plain.title}: what ${width} × ${height} adds, at most ${Math.round(most)} grey levels`;
+      const pictures = inColours(levels, grown[at]!, most);
+      this.#adds[at]!.show({ ...plain, pictures, index: 0, title, seed: null }, `+ ${width} × ${height}`);
+    });
   }
 
   dispose(): void {
