@@ -157,6 +157,12 @@ def test_mix_and_arith(run: Callable[..., Any], studio: Studio, tiny_bundle: Pat
     same(picture, sheet.assemble(studio.draw(sheet.points)))
     assert (made["seeds"], made["rows"], made["layers"]) == ("0-1", "5", "coarse, 3-5")
 
+    save_latents(tmp_path / "l.safetensors", studio.bundle.latents([0, 1], 0), names=["a.png", "b.png"])
+    arguments = ("--latents", tmp_path / "l.safetensors", *arguments[2:4], "--row-label", "cedar", *arguments[8:])
+    status, out, _ = run("mix", tiny_bundle, *arguments, "-o", output, "--json")
+    assert (status, json.loads(out)["columns"]) == (0, ["", "a.png", "b.png"])
+    same(read(output)[0], picture)
+
     (tmp_path / "a.csv").write_text("seed,label,hat\n1,ash,1\n2,birch,1\n3,cedar,0\n")
     arguments = ("12@birch - 7 + hat", "--label", "ash", "--attributes", tmp_path / "a.csv")
     status, out, _ = run("arith", tiny_bundle, *arguments, "-o", output, "--json")

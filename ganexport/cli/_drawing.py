@@ -52,7 +52,7 @@ class Drawing:
     def points(self, at: Studio, option: str = "--seeds", *, classes: bool = True) -> Points:
         """The points of the seeds or of the file; in their classes, unless these do not matter."""
         if self.seeds is not None and self.latents is not None:
-            raise OptionError("--seeds and --latents both say where to start: choose one")
+            raise OptionError(f"{option} and --latents both say where to start: choose one")
         one_each = self.label is not None and "," in self.label and self.label not in at.class_names
         label = comma_parts(self.label or "") if one_each else self.label
         given = label if classes and not self.every_class(at) else None

@@ -160,7 +160,9 @@ def walk(
 def mix(
     bundle: BundleFolder,
     output: Output,
-    columns: Annotated[str, typer.Option(help="Seeds along the top edge.")] = "0-4",
+    columns: Annotated[
+        str | None, typer.Option(help="Seeds along the top edge; 0-4 without it.", show_default=False)
+    ] = None,
     rows: Annotated[str, typer.Option(help="Seeds along the left edge, whose layers are taken.")] = "5-7",
     layers: Annotated[
         str, typer.Option(help="Which layers come from the row: coarse, middle, fine or 0-3, a band of rows for each.")
@@ -170,13 +172,14 @@ def mix(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    latents: Latents = None,
     size: Size = 1,
     as_json: AsJson = False,
 ) -> None:
     """Mix styles: each row's layers in each column's picture, with the sources along the edges."""
     from ganexport.play import mix as mixed
 
-    made = Drawing(bundle, columns, label, psi, cutoff, noise, size=size)
+    made = Drawing(bundle, start(columns, latents, "0-4"), label, psi, cutoff, noise, latents, size)
     with progress() as shown:
         at = studio(made, shown)
         donors = Drawing(bundle, rows, row_label or label, psi, cutoff, noise).points(at, "--rows")
