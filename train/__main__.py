@@ -20,6 +20,8 @@ EXAMPLES = """examples:
   python -m train run digits --data photos.zip --resolution 64 --channels 64,64,48,32,16 --d-channels 64,64,48,32,16
   python -m train measure runs/digits/generators/kimg000240.0.safetensors
   python -m train label runs/e/generators/kimg000300.0.safetensors --data emoji-people --attribute kind -o kinds.csv
+  python -m train report runs/digits                  the run as a page: runs/digits/report.html
+  python -m train film runs/digits -o digits.webp     how its pictures came to be
   ganexport convert runs/digits/generators/kimg000240.0.safetensors -o digits/
 """
 
@@ -29,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     debug, verb = options.pop("debug"), options.pop("verb")
     try:
-        {"run": _run, "measure": _measure, "label": _label}[verb](options)
+        verbs = {"run": _run, "measure": _measure, "label": _label, "report": _report, "film": _film}
+        verbs[verb](options)
     except GanExportError as error:
         if debug:
             raise
@@ -52,8 +55,20 @@ def _run(options: dict[str, Any]) -> None:
 def _measure(options: dict[str, Any]) -> None:
     from train.measure_checkpoint import measure_checkpoint
 
-    figures = measure_checkpoint(options["checkpoint"], options["data"], options["held_out"], options["cache"])
-    print(json.dumps(figures, indent=1))
+    path = options.pop("checkpoint")
+    print(json.dumps(measure_checkpoint(path, **options), indent=1))
+
+
+def _report(options: dict[str, Any]) -> None:
+    from train.report.page import write_report
+
+    print(f"Report: {write_report(options['run'], options['out'] or options['run'] / 'report.html')}")
+
+
+def _film(options: dict[str, Any]) -> None:
+    from train.film import write_film
+
+    print(f"Film: {write_film(options['run'], options['out'], fps=options['fps'])}")
 
 
 def _label(options: dict[str, Any]) -> None:
@@ -69,24 +84,27 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m train", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser(
-        "run",
-        help="train a preset, or go on with it",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    run = _verb(verbs, "run", "train a preset, or go on with it")
     run.add_argument("preset", choices=sorted(PRESETS), help="where the fields below start from")
     run.add_argument("--out", type=Path, help="folder of the run (default: runs/PRESET)")
     run.add_argument("--workers", help="host:port of each machine that trains, with commas between; or TF_CONFIG")
     run.add_argument("--worker", type=int, help="which of these this one is, from 0")
-    run.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    measure = verbs.add_parser("measure", help="measure a checkpoint against held-out pictures, as JSON")
+    measure = _verb(verbs, "measure", "measure a checkpoint against held-out pictures, as JSON")
     measure.add_argument("checkpoint", type=Path, help="a checkpoint of any architecture that ganexport reads")
     measure.add_argument("--data", help="what it learned from (default: what it says itself)")
     measure.add_argument("--held-out", type=int, help="pictures that it did not see (default: what it says, else 0)")
     measure.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
-    measure.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    label = verbs.add_parser("label", help="say of seeds what they show, for `ganexport directions --attributes`")
+    measure.add_argument(
+        "--fidelity", action="store_true", help="FID and KID in Inception's features too (extra fidelity, a download)"
+    )
+    report = _verb(verbs, "report", "a run as one page of HTML: plots, pictures, figures, warnings")
+    report.add_argument("run", type=Path, help="folder of a run, of one that goes on too")
+    report.add_argument("-o", "--out", type=Path, help="the page (default: report.html in the folder)")
+    film = _verb(verbs, "film", "a run's pictures from fixed seeds, one snapshot after another, as a film")
+    film.add_argument("run", type=Path, help="folder of a run, of one that goes on too")
+    film.add_argument("-o", "--out", type=Path, required=True, help="ends in .gif, .webp or .mp4 (extra video)")
+    film.add_argument("--fps", type=float, default=6.0, help="snapshots a second (default: 6)")
+    label = _verb(verbs, "label", "say of seeds what they show, for `ganexport directions --attributes`")
     label.add_argument("checkpoint", type=Path, help="a checkpoint of any architecture that ganexport reads")
     label.add_argument("-o", "--output", type=Path, required=True, help="the CSV file")
     label.add_argument("--data", required=True, help="pictures that show the attribute, with labels")
@@ -94,7 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--count", type=int, default=2000, help="seeds to draw (default: 2000)")
     label.add_argument("--classes", type=_reader((0,)), help="classes to draw in turn (default: all)")
     label.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
-    label.add_argument("--debug", action="store_true", help="show the traceback of an error")
     meanings = _meanings()
     for field in dataclasses.fields(Config):
         flag, text = f"--{field.name.replace('_', '-')}", f"{meanings[field.name]} (default: {field.default})"
@@ -102,6 +119,15 @@ def _parser() -> argparse.ArgumentParser:
             run.add_argument(flag, action=argparse.BooleanOptionalAction, help=text, default=None)
         else:
             run.add_argument(flag, type=_reader(field.default), help=text, metavar="VALUE")
+    return parser
+
+
+def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A verb with the examples and the options that all have."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=text, description=text, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 

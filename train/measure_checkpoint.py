@@ -14,7 +14,9 @@ from train.data import load_dataset, split
 __all__ = ["measure_checkpoint"]
 
 
-def measure_checkpoint(path: Path, data: str | None, held_out: int | None, cache: Path) -> dict[str, Any]:
+def measure_checkpoint(
+    path: Path, data: str | None, held_out: int | None, cache: Path, *, fidelity: bool = False
+) -> dict[str, Any]:
     """Figures of a checkpoint of any architecture.
 
     Args:
@@ -23,11 +25,14 @@ def measure_checkpoint(path: Path, data: str | None, held_out: int | None, cache
         held_out: How many pictures training did not see, the same split as in training; None for what the checkpoint
             says itself, and else 0.
         cache: Folder that keeps the classifier.
+        fidelity: Whether to take FID and KID in Inception's features too, by torch-fidelity.
 
     Raises:
         CheckpointError: The file is no checkpoint.
         OptionError: The generator does not fit the data, or does not say what it learned from.
         DataError: The data cannot be read.
+        MissingExtraError: `fidelity` without torch-fidelity.
+        RuntimeUnavailableError: `fidelity` without Inception's weights and without a network.
     """
     generator = load(path)
     spec, config = generator.spec, _config(generator)
@@ -42,7 +47,7 @@ def measure_checkpoint(path: Path, data: str | None, held_out: int | None, cache
     drawer = Drawer(spec, lambda: generator.weights)
     with_labels = config.get("use_labels", True) and not config.get("categories")
     say = functools.partial(print, file=sys.stderr)
-    return measure(drawer, training, rest, cache, say, with_labels=with_labels)
+    return measure(drawer, training, rest, cache, say, with_labels=with_labels, fidelity=fidelity)
 
 
 def _config(generator: Generator) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.generators import dcgan_spec, make_generator, stylegan2_spec
 
+from ganexport.errors import MissingExtraError, RuntimeUnavailableError
 from ganexport.latents import lerp, slerp
 from train.data import Dataset, load_dataset, split
 from train.metrics.evaluate import evaluate, verdict
@@ -158,3 +162,24 @@ def test_any_generator_can_be_measured(kind: str, tmp_path: Path) -> None:
     assert figures["pictures"] == figures["pictures_yardstick"] == (40 if held_out else 30)
     assert figures["path_length_z"] > 0 and ("path_length_w" in figures) is spec.has_w_space
     assert figures["histogram_distance"] > figures["histogram_distance_yardstick"]
+
+
+# -- in Inception's features --
+
+
+def test_fidelity_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from train.metrics.fidelity import inception_distances
+
+    images = rng().integers(0, 255, (6, 8, 8, 1), np.uint8)
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "ganexport\[fidelity\]"'):
+        inception_distances(images, images)
+
+    def offline(**options: object) -> None:
+        folder = Path(str(options["input1"]))
+        assert len(list(folder.glob("*.png"))) == 6 and options["kid_subset_size"] == 4
+        raise URLError("no route to host")
+
+    monkeypatch.setitem(sys.modules, "torch_fidelity", SimpleNamespace(calculate_metrics=offline))
+    with pytest.raises(RuntimeUnavailableError, match=r"could not be downloaded .*no route to host.* needs a network"):
+        inception_distances(images, images[:4])

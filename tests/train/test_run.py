@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,21 @@ def test_tensorboard_can_read_the_run(uninterrupted):
     events = EventAccumulator(str(uninterrupted / "tensorboard"))
     events.Reload()
     assert {"train/loss_d", "train/loss_g", "train/rate", "samples"} <= set(events.Tags()["tensors"])
+
+
+@pytest.mark.slow
+def test_a_run_has_a_report_and_a_film(uninterrupted, tmp_path):
+    from train.report.read import read_run
+
+    assert main(["report", str(uninterrupted), "-o", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "0.512 of 0.512 kimg" in page and "MNIST by LeCun" in page and "<h3>Variety of a batch</h3>" in page
+    assert main(["film", str(uninterrupted), "-o", str(tmp_path / "film.webp")]) == 0
+    assert Image.open(tmp_path / "film.webp").n_frames > 1
+    logged = read_run(uninterrupted).series("loss_d")
+    without = tmp_path / "from before there was a log"
+    shutil.copytree(uninterrupted, without, ignore=shutil.ignore_patterns("log.jsonl", "snapshots"))
+    np.testing.assert_allclose(read_run(without).series("loss_d"), logged, rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from train.metrics.classes import class_figures
 from train.metrics.classifier import Classifier
 from train.metrics.evaluate import PICTURES, evaluate, protocol_inputs, verdict
 from train.metrics.features import Judge, choose_judge
+from train.metrics.fidelity import check_fidelity, inception_distances
 from train.metrics.path_length import path_length, spread
 
 __all__ = ["measure"]
@@ -34,6 +35,7 @@ def measure(
     say: Callable[[str], None] = print,
     *,
     with_labels: bool = True,
+    fidelity: bool = False,
 ) -> dict[str, Any]:
     """Draw the protocol's pictures and compare them with the held-out ones.
 
@@ -48,6 +50,7 @@ def measure(
         cache: Folder that keeps the classifier.
         say: Told what takes time.
         with_labels: Whether its classes are those of the labels, and not codes that it found itself.
+        fidelity: Whether to take FID and KID in Inception's features too.
 
     Returns:
         The figures of `evaluate`; with labels those of `class_figures`; `path_length_z` and, with a w space,
@@ -57,7 +60,11 @@ def measure(
 
     Raises:
         OptionError: The generator does not fit the pictures, or there are too few.
+        MissingExtraError: `fidelity` without torch-fidelity.
+        RuntimeUnavailableError: `fidelity` without Inception's weights and without a network.
     """
+    if fidelity:
+        check_fidelity()  # before minutes are spent on the rest
     unseen = len(held_out) > 0
     if not unseen:
         training, held_out = split(training, len(training) // 2, 0)
@@ -65,10 +72,12 @@ def measure(
     spec = drawer.spec
     z, labels = protocol_inputs(spec, count=min(PICTURES, len(training)))
     asked = labels if with_labels and spec.c_dim and spec.c_dim == training.c_dim else None
-    figures = evaluate(drawer.pictures(z, labels), asked, training, held_out, judge)
+    pictures = drawer.pictures(z, labels)
+    figures = evaluate(pictures, asked, training, held_out, judge)
     lengths = _path_lengths(drawer, judge, spread(judge.judge(held_out.images).features))
     of_classes = class_figures(drawer, judge) if asked is not None and isinstance(judge, Classifier) else {}
-    return {**figures, **of_classes, **lengths, "held_out_unseen": unseen, "passed": verdict(figures)}
+    inception = inception_distances(pictures, held_out.images, say) if fidelity else {}
+    return {**figures, **of_classes, **lengths, **inception, "held_out_unseen": unseen, "passed": verdict(figures)}
 
 
 def _path_lengths(drawer: Drawer, judge: Judge, unit: float) -> dict[str, float]:
