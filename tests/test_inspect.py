@@ -178,6 +178,17 @@ def test_the_strongest_channels_come_first() -> None:
         assert [each.index for each in one.filters] == list(np.argsort(weighs)[::-1][:2])
 
 
+@pytest.mark.parametrize("net", SPECS)
+def test_every_layer_can_be_drawn(net: str) -> None:
+    inside = Inside("a net", SEED, 1, PSI, recording_of(net), SPECS[net].image_range)
+    for name, layer in inside.recording.layers.items():
+        picture = inside.draw_layer(layer, 2)
+        assert picture.shape[1] <= 354, name
+        assert picture.std() > 5, name
+    assert inside.draw(inside.layer(None), 2).shape[1] <= 744
+    assert inside.layer(None).name not in inside.recording.parts
+
+
 def test_signed_colours_have_their_ends_and_their_middle() -> None:
     (row,) = signed_colours(np.array([[-2.0, -1.0, -0.5, 0.0, 1.0, 9.0]]), 1.0).astype(int)
     assert row[0].tolist() == row[1].tolist() == [20, 80, 190]
