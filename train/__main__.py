@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   python -m train label runs/e/generators/kimg000300.0.safetensors --data emoji-people --attribute kind -o kinds.csv
   python -m train report runs/digits                  the run as a page: runs/digits/report.html
   python -m train film runs/digits -o digits.webp     how its pictures came to be
+  python -m train encoder runs/digits -o encoder.safetensors
   ganexport convert runs/digits/generators/kimg000240.0.safetensors -o digits/
 """
 
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     debug, verb = options.pop("debug"), options.pop("verb")
     try:
         verbs = {"run": _run, "measure": _measure, "label": _label, "report": _report, "film": _film}
+        verbs |= {"encoder": _encoder}
         verbs[verb](options)
     except GanExportError as error:
         if debug:
@@ -79,6 +81,17 @@ def _label(options: dict[str, Any]) -> None:
     print(f"wrote {output}; the classifier names {accuracy:.1%} of real pictures right that it did not see")
 
 
+def _encoder(options: dict[str, Any]) -> None:
+    from train.encoder_options import EncoderOptions
+    from train.encoder_run import train_encoder
+
+    own = {f.name: options.pop(f.name) for f in dataclasses.fields(EncoderOptions)}
+    chosen = EncoderOptions(**{name: value for name, value in own.items() if value is not None})
+    path, out = options.pop("source"), options.pop("output")
+    train_encoder(path, out, chosen, **options)
+    print(f"Encoder: {out}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m train", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -112,14 +125,34 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--count", type=int, default=2000, help="seeds to draw (default: 2000)")
     label.add_argument("--classes", type=_reader((0,)), help="classes to draw in turn (default: all)")
     label.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
-    meanings = _meanings()
-    for field in dataclasses.fields(Config):
+    _add_fields(run, Config)
+    _add_encoder(verbs)
+    return parser
+
+
+def _add_encoder(verbs: Any) -> None:
+    from train.encoder_options import EncoderOptions
+
+    encoder = _verb(verbs, "encoder", "train what finds the latents of a picture, from a run's discriminator")
+    encoder.add_argument("source", type=Path, help="a run's folder, or a checkpoint")
+    encoder.add_argument("-o", "--output", type=Path, required=True, help="the encoder's .safetensors file")
+    encoder.add_argument("--data", help="real pictures (default: what the generator learned from)")
+    encoder.add_argument(
+        "--channels", type=_reader((0,)), default=(), help="feature maps from 4×4 up, where no discriminator says them"
+    )
+    encoder.add_argument("--force", action="store_true", help="replace the output if it exists")
+    _add_fields(encoder, EncoderOptions)
+
+
+def _add_fields(parser: argparse.ArgumentParser, kind: Any) -> None:
+    """A flag for each field of a dataclass, explained as its docstring does."""
+    meanings = _meanings(kind)
+    for field in dataclasses.fields(kind):
         flag, text = f"--{field.name.replace('_', '-')}", f"{meanings[field.name]} (default: {field.default})"
         if isinstance(field.default, bool):
-            run.add_argument(flag, action=argparse.BooleanOptionalAction, help=text, default=None)
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text, default=None)
         else:
-            run.add_argument(flag, type=_reader(field.default), help=text, metavar="VALUE")
-    return parser
+            parser.add_argument(flag, type=_reader(field.default), help=text, metavar="VALUE")
 
 
 def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -142,9 +175,9 @@ def _reader(default: Any) -> Any:
     return type(default)
 
 
-def _meanings() -> dict[str, str]:
-    """What the docstring of `Config` says of each field."""
-    text = (Config.__doc__ or "").split("Attributes:")[1]
+def _meanings(kind: Any) -> dict[str, str]:
+    """What the docstring of a dataclass says of each field."""
+    text = (kind.__doc__ or "").split("Attributes:")[1]
     pairs = [line.strip().split(": ", 1) for line in text.splitlines() if ": " in line]
     return {name: meaning.rstrip(".") for name, meaning in pairs}
 

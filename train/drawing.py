@@ -14,13 +14,33 @@ from ganexport.ops.tensorflow_ops import TensorFlowOps
 from ganexport.pictures import to_uint8
 from ganexport.spec import GeneratorSpec
 
-__all__ = ["Drawer"]
+__all__ = ["Drawer", "draw_images", "draw_ws"]
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64] | NDArray[np.floating]
 """Classes [N], or `c` itself [N, c_dim], which may lie between classes."""
 
 Tensor = Any
+
+
+def draw_ws(spec: GeneratorSpec, weights: Mapping[str, Tensor], z: Tensor, c: Tensor | None) -> Tensor:
+    """z [N, z_dim] and c [N, c_dim] -> ws [N, num_ws, w_dim]."""
+    psi = tf.ones([tf.shape(z)[0], spec.num_ws])
+    return mapping(TensorFlowOps(), weights, spec, z, c, psi)["ws"]
+
+
+def draw_images(spec: GeneratorSpec, weights: Mapping[str, Tensor], latents: Tensor, c: Tensor | None) -> Tensor:
+    """ws [N, num_ws, w_dim], or without a w space z [N, z_dim] and c [N, c_dim] -> images [N, H, W, C].
+
+    Noise is as it is stored; gradients reach the latents.
+    """
+    count = tf.shape(latents)[0]
+    inputs = {"ws": latents} if spec.has_w_space else {"z": latents} | ({} if c is None else {"c": c})
+    for name, usual in extra_inputs(spec).items():
+        inputs[name] = tf.tile(tf.constant(usual)[None], [count, *[1] * usual.ndim])
+    if getattr(spec, "noise", False):
+        inputs["noise_scale"] = tf.ones([count])
+    return synthesis(TensorFlowOps(), weights, spec, inputs)["image"]
 
 
 class Drawer:
@@ -37,18 +57,11 @@ class Drawer:
 
         @tf.function(autograph=False, reduce_retracing=True)
         def to_ws(z: Tensor, c: Tensor) -> Tensor:
-            psi = tf.ones([tf.shape(z)[0], spec.num_ws])
-            return mapping(TensorFlowOps(), weights(), spec, z, c if spec.c_dim else None, psi)["ws"]
+            return draw_ws(spec, weights(), z, c if spec.c_dim else None)
 
         @tf.function(autograph=False, reduce_retracing=True)
         def to_image(latents: Tensor, c: Tensor) -> Tensor:
-            count = tf.shape(latents)[0]
-            inputs = {"ws": latents} if spec.has_w_space else {"z": latents} | ({"c": c} if spec.c_dim else {})
-            for name, usual in extra_inputs(spec).items():
-                inputs[name] = tf.tile(tf.constant(usual)[None], [count, *[1] * usual.ndim])
-            if getattr(spec, "noise", False):
-                inputs["noise_scale"] = tf.ones([count])
-            return synthesis(TensorFlowOps(), weights(), spec, inputs)["image"]
+            return draw_images(spec, weights(), latents, c if spec.c_dim else None)
 
         self._to_ws, self._to_image = to_ws, to_image
 

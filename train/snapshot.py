@@ -81,6 +81,14 @@ class RunFolder:
         steps = self.snapshot_steps()
         return read_tensors(self._snapshot(steps[-1]))[0] if steps else None
 
+    def snapshot(self, step: int) -> dict[str, NDArray[np.generic]]:
+        """Tensors of the snapshot of a step.
+
+        Raises:
+            CheckpointError: There is none, or it cannot be read.
+        """
+        return read_tensors(self._snapshot(step))[0]
+
     def latest_generator(self) -> Path:
         """The newest canonical checkpoint.
 
