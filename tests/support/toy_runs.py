@@ -41,14 +41,14 @@ def main(out: Path, names: list[str]) -> None:
     from train.snapshot import RunFolder
     from train.state import State
 
-    strategy, _ = prepare(0, deterministic=True)
+    devices = prepare(0, deterministic=True)
     read = cache(lambda source, resolution: split(load_dataset(source, resolution=resolution), 100, 0))
     for name in names:
         config, folder = toy(name), RunFolder(out / name)
         data, held_out = read(config.data, config.resolution)
         folder.begin(config)
         state = State(config, data.channels, config.c_dim(data.c_dim))
-        run = _Run(config, folder, state, data, held_out, strategy)
+        run = _Run(config, folder, state, data, held_out, devices)
         first = state.tensors()
         run.until(STEPS // 2, lambda: False)
         run.until(STEPS, lambda: False)
