@@ -312,9 +312,7 @@ PRESETS = {
     "dcgan": _DCGAN,
     "dcgan64": dataclasses.replace(_DCGAN, resolution=64, channels=(256, 128, 64, 32), d_channels=(256, 128, 64, 32)),
     "cgan": dataclasses.replace(_DCGAN, use_labels=True, label_layers="every", mismatch=0.5),
-    "infogan": dataclasses.replace(
-        _DCGAN, z_dim=64, z_distribution="uniform", categories=10, codes=2, metrics_kimg=0.0
-    ),
+    "infogan": dataclasses.replace(_DCGAN, z_dim=64, z_distribution="uniform", categories=10, codes=2),
     "sngan": dataclasses.replace(_DCGAN, loss="hinge", d_norm="spectral"),
     "wgan-gp": dataclasses.replace(
         _DCGAN,

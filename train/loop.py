@@ -23,6 +23,7 @@ from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import Devices, prepare
 from train.drawing import Drawer
 from train.init import read_start, take
+from train.metrics.codes import code_agreement
 from train.metrics.measure import measure
 from train.progress import Progress
 from train.sampling import drawn_spec, picture_grid, to_generator
@@ -203,6 +204,8 @@ class _Run:
         cache = self.folder.root / "classifier"
         with_labels = self.config.use_labels and not self.config.categories
         figures = measure(self.drawer, self.data, self.held_out, cache, with_labels=with_labels)
+        if self.config.recovers_codes:
+            figures |= code_agreement(self.config, self.state)
         record = {"kimg": self.kimg, "seconds": round(time.monotonic() - started, 1), **figures}
         self.folder.log_metrics(record)
         self._scalars({f"metrics/{k}": v for k, v in figures.items() if isinstance(v, float)})
