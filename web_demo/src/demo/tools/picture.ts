@@ -56,11 +56,14 @@ class PictureView implements Mounted {
   readonly #again: Tile;
   readonly #classes = make('div', { class: 'classes', role: 'group', 'aria-label': 'Every class in its style' });
   readonly #live: Latest;
+  /** Of its own picture, as long as nobody has brought another. */
+  #seed: number;
   #tiles: readonly Tile[] = [];
   #running = new AbortController();
 
   constructor(panel: HTMLElement, studio: Studio) {
     this.#studio = studio;
+    this.#seed = studio.settings.seed;
     this.#live = new Latest((error) => studio.fail(error));
     this.#seen = this.#newTile();
     this.#again = this.#newTile();
@@ -100,7 +103,7 @@ class PictureView implements Mounted {
     const running = this.#start();
     const either = AbortSignal.any([signal, running.signal]);
     try {
-      const given = kept.get(this.#studio) ?? (await this.#keepOwn(this.#studio.settings.seed, either));
+      const given = kept.get(this.#studio) ?? (await this.#giveOwn(either));
       await this.#show(given, either);
       this.#studio.say(this.#reading.textContent || 'Drawn again');
     } catch (error) {
@@ -119,7 +122,11 @@ class PictureView implements Mounted {
   }
 
   #buildGiven(): HTMLElement {
-    const own = button('An example', () => void this.#giveOwn().catch((error: unknown) => this.#studio.fail(error)));
+    const own = button('An example', () => {
+      this.#seed = anySeed();
+      kept.delete(this.#studio);
+      this.#studio.redraw();
+    });
     const ways = make('div', { class: 'toolbar' }, this.#bring.element, own);
     if (this.#pad === null) return make('div', { class: 'given' }, this.#seen.element, ways);
     const clear = button('Clear', () => this.#pad?.clear(), { class: 'quiet' });
@@ -141,16 +148,12 @@ class PictureView implements Mounted {
     this.#studio.redraw();
   }
 
-  async #giveOwn(): Promise<void> {
-    await this.#keepOwn(anySeed(), this.#start().signal);
-    this.#studio.redraw();
-  }
-
   /** Start from what the generator draws: so there is something to see, also for who has no picture at hand. */
-  async #keepOwn(seed: number, signal: AbortSignal): Promise<Given> {
+  async #giveOwn(signal: AbortSignal): Promise<Given> {
     const studio = this.#studio;
     const generator = await studio.generator();
-    const pictures = await generator.generate({ ...studio.latentOptions([seed]), ...studio.drawOptions(), signal });
+    const pictures = await generator.generate({ ...studio.latentOptions([this.#seed]), ...studio.drawOptions(), signal });
+    signal.throwIfAborted();
     const given = { picture: toImageData(pictures, 0), swap: false, isDrawn: false };
     kept.set(studio, given);
     return given;
