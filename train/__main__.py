@@ -55,10 +55,14 @@ def _run(options: dict[str, Any]) -> None:
 
 
 def _measure(options: dict[str, Any]) -> None:
-    from train.measure_checkpoint import measure_checkpoint
+    from train.measure_checkpoint import measure_checkpoint, measure_run
 
     path = options.pop("checkpoint")
-    print(json.dumps(measure_checkpoint(path, **options), indent=1))
+    if path.is_dir():
+        for record in measure_run(path, **options):
+            print(json.dumps(record), flush=True)
+    else:
+        print(json.dumps(measure_checkpoint(path, **options), indent=1))
 
 
 def _report(options: dict[str, Any]) -> None:
@@ -102,8 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, help="folder of the run (default: runs/PRESET)")
     run.add_argument("--workers", help="host:port of each machine that trains, with commas between; or TF_CONFIG")
     run.add_argument("--worker", type=int, help="which of these this one is, from 0")
-    measure = _verb(verbs, "measure", "measure a checkpoint against held-out pictures, as JSON")
-    measure.add_argument("checkpoint", type=Path, help="a checkpoint of any architecture that ganexport reads")
+    measure = _verb(verbs, "measure", "measure a checkpoint, or those of a run, against held-out pictures, as JSON")
+    measure.add_argument(
+        "checkpoint", type=Path, help="of any architecture that ganexport reads; or the folder of a run, for its report"
+    )
     measure.add_argument("--data", help="what it learned from (default: what it says itself)")
     measure.add_argument("--held-out", type=int, help="pictures that it did not see (default: what it says, else 0)")
     measure.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")

@@ -1,17 +1,45 @@
-"""Measure a finished checkpoint by the same protocol as a run measures itself."""
+"""Measure a finished checkpoint, or those of a run, by the same protocol as a run measures itself."""
 
 from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ganexport.errors import OptionError
 from ganexport.generator import Generator, load
 from train.data import load_dataset, split
+from train.snapshot import RunFolder
+from train.watch.log import read_lines
 
-__all__ = ["measure_checkpoint"]
+__all__ = ["measure_checkpoint", "measure_run"]
+
+
+def measure_run(root: Path, **options: Any) -> Iterator[dict[str, Any]]:
+    """Measure each generator of a run that has not been measured yet, and add it to the run's `metrics.jsonl`.
+
+    Args:
+        root: Folder of the run.
+        options: Those of `measure_checkpoint`.
+
+    Yields:
+        The figures of one generator, with its `kimg`.
+
+    Raises:
+        OptionError: The folder has no generators. And what `measure_checkpoint` raises.
+    """
+    folder = RunFolder(root)
+    paths = sorted(folder.generators.glob("kimg*.safetensors"))
+    if not paths:
+        raise OptionError(f"{root} holds no generators to measure; give a checkpoint, or the folder of a run")
+    for path in paths:
+        kimg = float(path.stem.removeprefix("kimg"))
+        if not any(abs(line["kimg"] - kimg) < 0.05 for line in read_lines(root / "metrics.jsonl")):  # names are rounded
+            record = {"kimg": kimg, **measure_checkpoint(path, **options)}
+            folder.log_metrics(record)
+            yield record
 
 
 def measure_checkpoint(

@@ -164,6 +164,26 @@ def test_any_generator_can_be_measured(kind: str, tmp_path: Path) -> None:
     assert figures["histogram_distance"] > figures["histogram_distance_yardstick"]
 
 
+def test_a_run_can_be_measured_afterwards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tensorflow")
+    from train.__main__ import main
+    from train.watch.log import read_lines
+
+    images = rng().integers(0, 255, (60, 16, 16, 3), np.uint8)
+    np.savez(tmp_path / "data.npz", images=images)
+    options = ["--data", str(tmp_path / "data.npz"), "--cache", str(tmp_path)]
+    assert main(["measure", str(tmp_path), *options]) == 2
+    assert "holds no generators" in capsys.readouterr().err
+    for kimg in (10, 20):
+        make_generator(dcgan_spec()).save(tmp_path / "generators" / f"kimg{kimg:08.1f}.safetensors")
+    (tmp_path / "metrics.jsonl").write_text('{"kimg": 10.04, "frechet": 5.0}\n')
+    for measured in (1, 0):
+        assert main(["measure", str(tmp_path), *options]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == measured
+    first, second = read_lines(tmp_path / "metrics.jsonl")
+    assert first["frechet"] == 5 and second["kimg"] == 20 and second["frechet"] > 0
+
+
 # -- in Inception's features --
 
 

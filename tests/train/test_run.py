@@ -103,7 +103,8 @@ def test_a_run_has_a_report_and_a_film(uninterrupted, tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "0.512 of 0.512 kimg" in page and "MNIST by LeCun" in page and "<h3>Variety of a batch</h3>" in page
     assert main(["film", str(uninterrupted), "-o", str(tmp_path / "film.webp")]) == 0
-    assert Image.open(tmp_path / "film.webp").n_frames > 1
+    with Image.open(tmp_path / "film.webp") as film:
+        assert film.n_frames > 1
     logged = read_run(uninterrupted).series("loss_d")
     without = tmp_path / "from before there was a log"
     shutil.copytree(uninterrupted, without, ignore=shutil.ignore_patterns("log.jsonl", "snapshots"))
