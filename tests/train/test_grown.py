@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from ganexport.architectures import weight_shapes
 from ganexport.convert import convert
@@ -15,7 +16,9 @@ from train.equalized import fold, initial_value
 from train.generators import Latents, grown
 from train.generators.training_ops import TrainingOps
 from train.growing import faded, growth_at, trained_spec
+from train.loop import _Run
 from train.sampling import to_generator
+from train.snapshot import RunFolder
 from train.state import State
 from train.step import kind_at, make_step
 
@@ -23,7 +26,7 @@ ARCHITECTURES = ("progressive", "stylegan")
 
 
 def config(architecture, **changes):
-    """4² to 8² in ten steps: four of the first block, four of the fade, two of the whole."""
+    """4² to 8² in five steps: two of the first block, two of the fade (the first at share 0), one of the whole."""
     return Config(
         architecture=architecture,
         resolution=8,
@@ -33,9 +36,9 @@ def config(architecture, **changes):
         channels=(8, 8),
         d_channels=(8, 8),
         start_resolution=4,
-        stable_kimg=0.016,
-        fade_kimg=0.016,
-        kimg=0.04,
+        stable_kimg=0.008,
+        fade_kimg=0.008,
+        kimg=0.02,
         batch=4,
         group=2,
         r1_interval=3,
@@ -170,7 +173,7 @@ def test_only_what_takes_part_in_a_level_is_taught():
 
 @pytest.fixture
 def eagerly():
-    """The steps uncompiled: ten of a tiny net take less than compiling one."""
+    """The steps uncompiled: five of a tiny net take less than compiling one."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -190,23 +193,38 @@ def go_on(config, state, steps):
 def test_a_run_stopped_anywhere_goes_on_to_the_same_end(architecture, eagerly, tmp_path):
     tiny = config(architecture)
     whole, snapshots = State(tiny, 1, 2), {}
-    for step in (2, 4, 6, 8, 10):  # in the first level, at its end, in the fade, at its end, at the end
+    for step in (2, 3, 5):
         snapshots[step] = go_on(tiny, whole, step).tensors()
-    assert [growth_at(tiny, step).fade for step in snapshots] == [1.0, 1.0, 0.5, 1.0, 1.0]
-    for step in (4, 6):
+    assert [growth_at(tiny, step) for step in snapshots] == [(0, 1.0), (1, 0.5), (1, 1.0)]
+    for step in (2, 3):
         state = State(tiny, 1, 2)
         state.restore(snapshots[step])
-        end = go_on(tiny, state, 10).tensors()
-        for name, tensor in snapshots[10].items():
+        end = go_on(tiny, state, 5).tensors()
+        for name, tensor in snapshots[5].items():
             np.testing.assert_array_equal(end[name], tensor, err_msg=f"{name} from step {step}")
 
-    first = snapshots[4]
+    first = snapshots[2]
     for name, tensor in State(tiny, 1, 2).tensors().items():
         if ".b8." in name:
             np.testing.assert_array_equal(first[name], tensor, err_msg=name)  # its time had not come
-    for step in (6, 10):
-        state.restore(snapshots[step])
-        generator = to_generator(tiny, state, Dataset(np.zeros((2, 8, 8, 1), np.uint8), np.arange(2)))
-        assert generator.spec.resolution == 8 and generator.spec.lod == (0.5 if step == 6 else 0.0)
-        manifest = convert(generator, tmp_path / f"{architecture}{step}")
-        assert {result.status for result in manifest.parity} == {"ok"}
+    state.restore(snapshots[3])
+    generator = to_generator(tiny, state, Dataset(np.zeros((2, 8, 8, 1), np.uint8), np.arange(2)))
+    assert generator.spec.resolution == 8 and generator.spec.lod == 0.5
+    manifest = convert(generator, tmp_path / "half-grown")
+    assert {result.status for result in manifest.parity} == {"ok"}
+
+
+def test_a_run_says_when_it_grows_and_shows_what_has_grown(eagerly, tmp_path, capsys):
+    tiny = dataclasses.replace(config("progressive"), channels=(8, 8, 8), d_channels=(8, 8, 8), resolution=16)
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype(np.uint8)
+    data, folder = Dataset(pictures, np.arange(8) % 2), RunFolder(tmp_path)
+    folder.begin(tiny)
+    run = _Run(tiny, folder, State(tiny, 1, 2), data, data, tf.distribute.get_strategy())
+    run.until(4, lambda: False)
+    told = capsys.readouterr().out
+    assert "0.0 kimg: pictures of 4×4 from here on\n" in told and "0.0 kimg: pictures of 8×8 from here on\n" in told
+    assert "16×16" not in told and "resolution 8.000  fade 0.500" in told
+    grid = np.asarray(Image.open(next(folder.samples.iterdir())))  # [2 rows of 16, 12 columns of 16]
+    assert grid.shape == (32, 192)
+    np.testing.assert_array_equal(grid, grid[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
+    assert (grid != grid[::4, ::4].repeat(4, axis=0).repeat(4, axis=1)).any()
