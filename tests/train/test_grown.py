@@ -11,6 +11,7 @@ from ganexport.architectures import weight_shapes
 from ganexport.convert import convert
 from train.config import Config
 from train.data import Dataset
+from train.devices import Devices
 from train.discriminators import growing as discriminator
 from train.equalized import fold, initial_value
 from train.generators import Latents, grown
@@ -219,7 +220,7 @@ def test_a_run_says_when_it_grows_and_shows_what_has_grown(eagerly, tmp_path, ca
     pictures = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype(np.uint8)
     data, folder = Dataset(pictures, np.arange(8) % 2), RunFolder(tmp_path)
     folder.begin(tiny)
-    run = _Run(tiny, folder, State(tiny, 1, 2), data, data, tf.distribute.get_strategy())
+    run = _Run(tiny, folder, State(tiny, 1, 2), data, data, Devices(tf.distribute.get_strategy(), 1, True, ""))
     run.until(4, lambda: False)
     told = capsys.readouterr().out
     assert "0.0 kimg: pictures of 4×4 from here on\n" in told and "0.0 kimg: pictures of 8×8 from here on\n" in told
