@@ -289,6 +289,8 @@ _MLP = dataclasses.replace(
     lr_end=1.0,
 )
 
+# Published with the Wasserstein loss and a gradient penalty in each step; this loss and lazy R1 are StyleGAN's and cost
+# a fraction of it.
 _PROGRESSIVE = Config(
     architecture="progressive", start_resolution=4, kimg=300.0, anneal_kimg=300.0, g_lr=0.002, d_lr=0.002
 )
