@@ -14,10 +14,10 @@ from train.state import State  # noqa: E402
 from train.step import Kind, _Halves, kind_at, make_step  # noqa: E402
 
 STYLED = Config(
-    resolution=8, z_dim=8, w_dim=8, mapping_layers=2, channels=(8, 8), d_channels=(8, 8), batch=8, group=2, r1_gamma=0.0
+    resolution=4, z_dim=4, w_dim=4, mapping_layers=1, channels=(8,), d_channels=(8,), batch=8, group=2, r1_gamma=0.0
 )
 CLASSIC = replace(STYLED, architecture="dcgan", d_norm="batch", mismatch=0.0)
-IMAGES = tf.constant(np.random.RandomState(0).uniform(-1, 1, (8, 8, 8, 1)), tf.float32)
+IMAGES = tf.constant(np.random.RandomState(0).uniform(-1, 1, (8, 4, 4, 1)), tf.float32)
 LABELS = tf.constant(np.repeat(np.eye(2), 4, axis=0), tf.float32)
 
 
@@ -109,8 +109,6 @@ def plain():
         ({"flip_labels": 0.4}, {"loss_d"}, "d"),
         ({"loss": "minimax"}, {"loss_g"}, "g"),
         ({"loss": "least-squares"}, BOTH_LOSSES, "dg"),
-        ({"loss": "wasserstein"}, BOTH_LOSSES, "dg"),
-        ({"loss": "hinge"}, BOTH_LOSSES, "dg"),
         ({"gradient_penalty": 10.0}, {"gradient_penalty"}, "d"),
         ({"r1_gamma": 1.0}, {"r1"}, "d"),
         ({"path_length": 2.0}, {"path_length"}, "g"),
