@@ -204,7 +204,7 @@ def test_a_drawing(open_page: Open, encoding_site: str, digits: Bundle) -> None:
 
 
 def test_colours_without_classes(open_page: Open, encoding_site: str, colours: Bundle) -> None:
-    watched = open_page(f"{encoding_site}{FAST}&model=colours&tool=picture&picture=0.5")
+    watched = open_page(f"{encoding_site}#runtime=ort-wasm&model=colours&tool=picture&picture=0.5")
     page = watched.page
     wait_until_drawn(page)
     photo = np.random.default_rng(0).integers(0, 256, (24, 33, 3), np.uint8)
