@@ -18,7 +18,7 @@ COLLAPSED = 0.4
 SURE = 0.99
 """Accuracy on real and on generated pictures from which on the discriminator has nothing to learn."""
 
-LEAST_G_LOSS = {"minimax": -0.02, "non-saturating": 4.0, "least-squares": 0.45, "hinge": 0.9}
+LEAST_G_LOSS = {"minimax": -0.02, "non-saturating": 3.0, "least-squares": 0.45, "hinge": 0.9}
 """The generator's loss above which it is losing. A Wasserstein critic is meant to be sure: it is not judged by this."""
 
 
