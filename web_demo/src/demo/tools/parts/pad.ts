@@ -78,7 +78,7 @@ export class Pad {
     };
     const move = (event: PointerEvent) => {
       if (event.pointerId !== down.pointerId) return;
-      const between = event.getCoalescedEvents();
+      const between = event.getCoalescedEvents?.() ?? []; // Safari before 18.2 has none
       for (const one of between.length > 0 ? between : [event]) draw(one);
     };
     addEventListener('pointermove', move, { signal });
