@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   python -m train report runs/digits                  the run as a page: runs/digits/report.html
   python -m train film runs/digits -o digits.webp     how its pictures came to be
   python -m train encoder runs/digits -o encoder.safetensors
+  python -m train project runs/digits/generators/kimg000240.0.safetensors three.png -o three.safetensors
   ganexport convert runs/digits/generators/kimg000240.0.safetensors -o digits/
 """
 
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     debug, verb = options.pop("debug"), options.pop("verb")
     try:
         verbs = {"run": _run, "measure": _measure, "label": _label, "report": _report, "film": _film}
-        verbs |= {"encoder": _encoder}
+        verbs |= {"encoder": _encoder, "project": _project}
         verbs[verb](options)
     except GanExportError as error:
         if debug:
@@ -96,6 +97,20 @@ def _encoder(options: dict[str, Any]) -> None:
     print(f"Encoder: {out}")
 
 
+def _project(options: dict[str, Any]) -> None:
+    from ganexport.terminal import progress
+    from train.project import ProjectOptions, project_file
+
+    checkpoint, picture, out = options.pop("checkpoint"), options.pop("picture"), options.pop("output")
+    force = options.pop("force")
+    with progress() as shown:
+        shown.stage("looking for w", options["steps"])
+        error = project_file(
+            checkpoint, picture, out, ProjectOptions(**options), force=force, on_step=lambda step, loss: shown.step()
+        )
+    print(f"wrote {out}; what is drawn of it differs from the picture by {error:.1f} grey levels")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m train", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -133,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
     _add_fields(run, Config)
     _add_encoder(verbs)
+    _add_project(verbs)
     return parser
 
 
@@ -148,6 +164,18 @@ def _add_encoder(verbs: Any) -> None:
     )
     encoder.add_argument("--force", action="store_true", help="replace the output if it exists")
     _add_fields(encoder, EncoderOptions)
+
+
+def _add_project(verbs: Any) -> None:
+    project = _verb(verbs, "project", "find the w of a picture by descent, for a generator with a w space")
+    project.add_argument("checkpoint", type=Path, help="a checkpoint of any such architecture that ganexport reads")
+    project.add_argument("picture", type=Path, help="a picture; its middle square is resized to what is drawn")
+    project.add_argument("-o", "--output", type=Path, required=True, help="the latents' .safetensors file")
+    project.add_argument("--steps", type=int, default=1000, help="steps of Adam (default: 1000)")
+    project.add_argument("--lr", type=float, default=0.1, help="its learning rate (default: 0.1)")
+    project.add_argument("--each-layer", action="store_true", help="a w for each layer: comes nearer, edits worse")
+    project.add_argument("--seed", type=int, default=0, help="of the noise on w at first (default: 0)")
+    project.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
 def _add_fields(parser: argparse.ArgumentParser, kind: Any) -> None:
