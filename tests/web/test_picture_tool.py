@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, expect
+from safetensors.numpy import load_file
 from support.encoders import encoder_for
 from support.generators import make_generator, stylegan2_spec
 from tool_page import FAST, assert_same, levels, part_of_address, wait_until_drawn
@@ -177,6 +178,24 @@ def test_a_picture_that_is_brought(open_page: Open, encoding_site: str, digits: 
     give(page, "drop", "notes.txt", "text/plain", b"no picture")
     expect(page.locator("#status")).to_contain_text("notes.txt is no picture that this browser reads")
     assert said(watched) == []
+
+
+def test_recorded_pictures_are_read_as_what_they_are(
+    open_page: Open, encoding_site: str, digits: Bundle, digits_bundle: Path
+) -> None:
+    if read_manifest(digits_bundle).encoder is None:
+        pytest.skip("the shipped digits have no encoder")
+    page = open_page(f"{encoding_site}{FAST}&model=digits&tool=picture").page
+    wait_until_drawn(page)
+    goldens = digits.manifest.goldens
+    recorded = load_file(digits.path / goldens.file)
+    case = next(case for case in goldens.cases if case.labels and 0 < case.truncation_psi < 1)
+    assert case.labels is not None
+    for picture, label in zip(recorded[f"{case.name}.images"], case.labels, strict=True):
+        give(page, "drop", "golden.png", "image/png", png(picture[:, :, 0]))
+        expect(page.locator(".reading")).to_have_text(re.compile(f"^Read as {label},"), timeout=60_000)
+        wait_until_drawn(page)
+        assert np.array_equal(levels(page.locator(".seen-again .tile").first)[0], picture[:, :, 0])
 
 
 def test_a_drawing(open_page: Open, encoding_site: str, digits: Bundle) -> None:
