@@ -259,7 +259,7 @@ class _Halves:
     def _average(self, seen: dict[str, Tensor], step: Tensor) -> None:
         """Move running means towards this batch's, and the averaged generator towards the current one."""
         config, state = self.config, self.state
-        done = tf.cast(step, tf.float32)
+        done = tf.cast(step, tf.float32) + (LONG if config.init else 0.0)  # it starts from what should be kept
         decay = tf.minimum(config.w_avg_beta, (done + 1.0) / (done + 10.0))  # a short run soon forgets its start
         for name, value in seen.items():
             running = state.g[name]
@@ -274,6 +274,9 @@ class _Halves:
             else:
                 average.assign(variable)
 
+
+LONG = 1e9
+"""Steps after which no running mean is young."""
 
 PATH_DECAY = 0.01
 """How fast the mean path length follows (Karras et al. 2020, appendix B: a decay of 0.99)."""

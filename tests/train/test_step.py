@@ -155,6 +155,22 @@ def test_what_an_option_keeps_from_step_to_step_is_in_the_snapshot():
     assert not apart(again.tensors(), state.tensors())
 
 
+def test_the_averages_of_what_a_run_starts_from_are_not_forgotten():
+    def kept(config):
+        state = State(config, 1, 2)
+        for average in state.g_ema.values():
+            average.assign(average + 1.0)
+        state.g["mapping.w_avg"].assign(tf.fill([4], 100.0))
+        _Halves(config, state, Kind(), tf.constant(0))._average({"mapping.w_avg": tf.zeros([4])}, tf.constant(0))
+        name = "synthesis.b4.const"
+        return float(tf.reduce_mean(state.g_ema[name] - state.g[name])), float(state.g["mapping.w_avg"][0])
+
+    average, mean = kept(STYLED)
+    assert average < 0.01 and mean == pytest.approx(10.0)
+    average, mean = kept(replace(STYLED, init="a.pkl"))
+    assert average > 0.99 and mean == pytest.approx(99.8)
+
+
 @pytest.mark.parametrize(
     ("option", "words"),
     [
