@@ -182,6 +182,11 @@ def test_one_without_to_rgbs_cannot_go_on_at_a_larger_size():
         fitted_spec(wanted, Start(Path("a.pkl"), theirs, "", {}))
 
 
+def test_a_bundle_is_a_start_too():
+    start = read_start(Path(__file__).parents[2] / "converted_models" / "digits")
+    assert start.spec.architecture == "stylegan2" and start.snapshot is None and start.weights
+
+
 def test_growing_from_a_grown_generator_is_refused():
     with pytest.raises(OptionError, match="set --start-resolution to 0"):
         replace(TINY, architecture="stylegan", start_resolution=4, init="a.pkl")
@@ -204,6 +209,9 @@ def test_a_run_starts_from_a_checkpoint_and_another_from_that_run(tmp_path):
         assert not any(line.startswith("Started") for line in said) and any("Going on" in line for line in said)
 
         train(replace(config, init=str(tmp_path / "first")), tmp_path / "second", said.append)
+        snapshot = max((tmp_path / "first" / "snapshots").iterdir())
+        by_file, by_folder = read_start(snapshot).snapshot, read_start(tmp_path / "first").snapshot
+        assert by_file["step"] == by_folder["step"] and by_file.keys() == by_folder.keys()
         (line,) = [line for line in said if line.startswith("Started")]
         assert "(new" not in line and "of the discriminator" in line
 
