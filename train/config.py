@@ -278,6 +278,7 @@ _DCGAN = Config(
     mismatch=0.0,
     ema_kimg=2.0,
 )
+_BALANCED = dataclasses.replace(_DCGAN, d_lr=0.0001, label_smoothing=0.1)
 _MLP = dataclasses.replace(
     _DCGAN,
     architecture="mlp",
@@ -311,8 +312,10 @@ PRESETS = {
         metrics_kimg=0.0,
     ),
     "mlp": _MLP,
-    "dcgan": _DCGAN,
-    "dcgan64": dataclasses.replace(_DCGAN, resolution=64, channels=(256, 128, 64, 32), d_channels=(256, 128, 64, 32)),
+    "dcgan": _BALANCED,
+    "dcgan64": dataclasses.replace(
+        _BALANCED, resolution=64, channels=(256, 128, 64, 32), d_channels=(256, 128, 64, 32)
+    ),
     "cgan": dataclasses.replace(_DCGAN, use_labels=True, label_layers="every", mismatch=0.5),
     "infogan": dataclasses.replace(_DCGAN, z_dim=64, z_distribution="uniform", categories=10, codes=2),
     "sngan": dataclasses.replace(_DCGAN, loss="hinge", d_norm="spectral"),
