@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def add_encoder(
         Its entry in the manifest.
 
     Raises:
-        OptionError: The encoder belongs to another generator.
+        OptionError: The encoder belongs to another generator, or what was measured of it is no number.
         OutputExistsError: The bundle has an encoder and `force` was not given.
         BundleError: The folder is no whole bundle.
         ParityError: The gate failed; nothing was written.
@@ -65,7 +66,7 @@ def add_encoder(
             progress.stage(f"writing the encoder for {target}")
             graphs[target] = ENCODER_EXPORTERS[target](encoder, revision.folder)
         encoder.save(revision.new(ENCODER_NAME))
-        cases = encoder_cases(revision.folder, plain.goldens, encoder)
+        cases = encoder_cases(revision.folder, plain.goldens, encoder, progress)
         results = check_encoder(
             revision.folder,
             graphs,
@@ -108,6 +109,8 @@ def remove_encoder(folder: Path, *, progress: Progress = SILENT) -> None:
 def _check_fit(manifest: Manifest, encoder: Encoder) -> None:
     """Whether it finds latents of this generator, in pictures as this one draws them."""
     wanted, spec = manifest.provenance.weights_sha256, encoder.spec
+    if unknown := [name for name, value in encoder.figures.items() if not math.isfinite(value)]:
+        raise OptionError(f"the encoder's {unknown[0]} is {encoder.figures[unknown[0]]}: its training went astray")
     if encoder.generator_sha256 != wanted:
         raise OptionError(
             f"the encoder was trained for other weights ({encoder.generator_sha256[:12]}…) than this bundle's "

@@ -28,6 +28,8 @@ MOST_PIXELS = 1 << 28
 """Of all frames of a GIF or WebP together, whose encoders want them all at once: 1 GiB at most."""
 MOST_RATE = {".gif": 50, ".webp": 100, ".mp4": 120}
 """Frames a second; browsers slow a GIF down that is faster."""
+LEAST_RATE = 0.1
+"""Frames a second: a GIF counts a frame's hundredths of a second in 16 bits."""
 CODECS = ("libx264", "libopenh264", "mpeg4")
 """The first that PyAV was built with."""
 CRF = "16"
@@ -76,14 +78,14 @@ def check_film(path: Path, fps: float) -> str:
     """The ending of a film's name, where such a film can be written.
 
     Raises:
-        OptionError: Another format is asked for, or too many frames a second.
+        OptionError: Another format is asked for, or too many or too few frames a second.
         MissingExtraError: An MP4 without the extra `video`.
     """
     kind = path.suffix.lower()
     if kind not in FORMATS:
         raise OptionError(f"a film is a file that ends in {', '.join(FORMATS)}; found {path.name!r}")
-    if not 0 < fps <= MOST_RATE[kind]:
-        raise OptionError(f"a {kind} plays up to {MOST_RATE[kind]} frames a second, found {fps}")
+    if not LEAST_RATE <= fps <= MOST_RATE[kind]:
+        raise OptionError(f"a {kind} plays {LEAST_RATE} to {MOST_RATE[kind]} frames a second, found {fps}")
     if kind == ".mp4":
         _pyav()
     return kind

@@ -22,6 +22,7 @@ __all__ = [
     "from_uint8",
     "grid",
     "grid_shape",
+    "read_picture",
     "save_picture",
     "save_png",
     "save_webp",
@@ -34,6 +35,10 @@ Pixels = NDArray[np.uint8]
 
 DESCRIPTION = 0x010E
 """The EXIF tag ImageDescription."""
+MAX_PIXELS = 1 << 26
+"""Of a file that is read."""
+BAND = 256
+"""Rows of a picture that are averaged at once, so that a large one needs little memory."""
 
 
 def to_uint8(image: NDArray[np.floating], image_range: tuple[float, float]) -> Pixels:
@@ -77,9 +82,13 @@ def fit(picture: Pixels, size: int, channels: int) -> Pixels:
     height, width, _ = picture.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    levels = _with_channels(picture[top : top + side, left : left + side].astype(np.int64), channels)
+    square = picture[top : top + side, left : left + side]
     covered = _overlaps(side, size)  # whole numbers, which float64 adds up exactly
-    planes = covered @ levels.transpose(2, 0, 1).astype(np.float64) @ covered.T  # [C, size, size]
+    planes = np.zeros((channels, size, size))
+    for row in range(0, side, BAND):
+        levels = _with_channels(square[row : row + BAND].astype(np.int64), channels)
+        across = levels.transpose(2, 0, 1).astype(np.float64) @ covered.T  # [C, BAND, size]
+        planes += covered[:, row : row + BAND] @ across
     area = side * side
     means = (2 * planes.astype(np.int64) + area) // (2 * area)  # a half is rounded up
     fitted: Pixels = means.transpose(1, 2, 0).astype(np.uint8)
@@ -109,6 +118,28 @@ def _overlaps(side: int, size: int) -> NDArray[np.float64]:
     ends = np.minimum((new + 1) * side, (old + 1) * size) - np.maximum(new * side, old * size)
     overlaps: NDArray[np.float64] = np.maximum(ends, 0).astype(np.float64)
     return overlaps
+
+
+def read_picture(path: Path, size: int, channels: int) -> Pixels:
+    """A picture file, upright, as one of a generator's pictures: [size, size, channels]; see `fit`.
+
+    Raises:
+        OptionError: The file cannot be read as a picture, or is too large.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise OptionError(f"{path} is too large: {opened.width}×{opened.height} pixels")
+            image: Image.Image = ImageOps.exif_transpose(opened)
+            if image.mode.startswith(("I", "F")):
+                raise OSError(f"its pixels are {image.mode}, expected 8 bits a channel")
+            grey = "L" if image.mode in ("1", "L") else "RGB"
+            pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else grey), np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise OptionError(f"{path} cannot be read as a picture: {error}") from None
+    return fit(pixels.reshape(*pixels.shape[:2], -1), size, channels)
 
 
 def grid_shape(count: int, text: str | None) -> tuple[int, int]:

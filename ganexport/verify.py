@@ -90,7 +90,7 @@ def _encoder(folder: Path, manifest: Manifest, progress: Progress) -> list[Parit
     encoder = load_encoder(folder / found.file)
     if encoder.weights_sha256 != found.weights_sha256:
         raise BundleError(f"{folder / found.file} holds other weights than the manifest says")
-    cases = encoder_cases(folder, manifest.goldens, encoder)
+    cases = encoder_cases(folder, manifest.goldens, encoder, progress)
     return check_encoder(folder, found.graphs, cases, encoder, multiply_adds=manifest.multiply_adds, progress=progress)
 
 

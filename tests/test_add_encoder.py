@@ -21,15 +21,16 @@ from support.trees import tree
 from ganexport import add_encoder as adding
 from ganexport import cli, open_bundle
 from ganexport.add_encoder import add_encoder, remove_encoder
-from ganexport.bundle import check_files
+from ganexport.bundle import Bundle, Encoded, check_files
 from ganexport.convert import ConvertOptions
 from ganexport.describe import describe
-from ganexport.encode import draw_again, draw_classes, encode_files, read_picture
 from ganexport.encoders.encoder import Encoder
 from ganexport.errors import BundleError, OptionError, OutputExistsError, ParityError
+from ganexport.exporters.graphs import ExportOptions
 from ganexport.latent_files import read_latents
 from ganexport.manifest import Manifest, read_manifest
-from ganexport.pictures import from_uint8
+from ganexport.pictures import from_uint8, read_picture, save_png
+from ganexport.play import draw_classes, encode_files
 from ganexport.revision import Revision
 from ganexport.site import _for_pages
 from ganexport.verify import verify
@@ -128,6 +129,8 @@ def test_an_encoder_of_another_generator_is_refused(bundle: Path, encoder: Encod
     other = encoder_for(stylegan2_spec(z_dim=9), encoder.generator_sha256)
     with pytest.raises(OptionError, match="does not fit this generator: it has latent_dim 9 for 8"):
         add_encoder(bundle, other)
+    with pytest.raises(OptionError, match="encoder's error is nan: its training went astray"):
+        add_encoder(bundle, replace(encoder, figures={"error": float("nan")}))
     with pytest.raises(OptionError, match="has no encoder that could be removed"):
         remove_encoder(bundle)
     assert tree(bundle) == before
@@ -217,12 +220,42 @@ def test_a_bundle_finds_what_the_oracle_finds(encoded: Path, encoder: Encoder) -
     assert found.probabilities is not None
     assert relative_error(found.probabilities, shares / shares.sum(axis=1, keepdims=True)) < 1e-4
     assert found.labels == expected["c_logits"].argmax(axis=1).tolist()
-    again = draw_again(bundle, found)
-    np.testing.assert_array_equal(again, bundle.draw(bundle.latents((), found.labels, 1.0, z=found.latents)))
+
+
+def saved(pictures: np.ndarray, folder: Path) -> list[Path]:
+    """A file for each."""
+    files = [folder / f"{i}.png" for i in range(len(pictures))]
+    for file, picture in zip(files, pictures, strict=True):
+        save_png(picture, file, {})
+    return files
+
+
+def test_files_are_encoded_a_few_at_a_time_and_drawn_again(
+    encoded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = open_bundle(encoded)
+    pictures = bundle.generate([1, 2, 3], [0, 1, 2])
+    whole, batches = bundle.encode(pictures), []
+
+    def encode(self: Bundle, pictures: np.ndarray) -> Encoded:
+        batches.append(len(pictures))
+        return real(self, pictures)
+
+    real = Bundle.encode
+    monkeypatch.setattr("ganexport.bundle.PIXELS_A_RUN", 2 * 16 * 16)
+    monkeypatch.setattr(Bundle, "encode", encode)
+    found = encode_files(bundle, saved(pictures, tmp_path))
+    assert batches == [2, 1]
+    np.testing.assert_allclose(found.points.latents, whole.latents, rtol=1e-5, atol=1e-5)
+    assert found.labels == whole.labels
+    again = bundle.draw(bundle.latents((), found.labels, 1.0, z=found.points.latents))
+    np.testing.assert_allclose(found.drawn.astype(int), again, atol=1)
     every = draw_classes(bundle, found)
     assert every.shape == (3, 3, 16, 16, 3)
     for i, label in enumerate(found.labels or ()):
-        np.testing.assert_array_equal(every[i, label], again[i])
+        np.testing.assert_allclose(every[i, label].astype(int), again[i], atol=1)
+    with pytest.raises(OptionError, match="no picture to find latents of"):
+        encode_files(bundle, [])
 
 
 def test_what_cannot_be_encoded_is_refused(encoded: Path, plain: Path) -> None:
@@ -236,14 +269,14 @@ def test_what_cannot_be_encoded_is_refused(encoded: Path, plain: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ws_are_found_and_drawn(bundle_of: Callable[..., Path]) -> None:
+def test_ws_are_found_and_drawn_with_noise_as_an_input(bundle_of: Callable[..., Path], tmp_path: Path) -> None:
     generator = make_generator(stylegan2_spec(c_dim=0))
-    folder = bundle_of(generator, "w", ConvertOptions(targets=("onnx",)))
+    folder = bundle_of(generator, "w", ConvertOptions(targets=("onnx",), export=ExportOptions(noise="input")))
     add_encoder(folder, encoder_for(generator.spec, generator.provenance.weights_sha256))
     bundle = open_bundle(folder)
-    found = bundle.encode(bundle.generate([4]))
-    assert (found.latents.shape, found.probabilities, found.labels) == ((1, 6, 7), None, None)
-    np.testing.assert_array_equal(draw_again(bundle, found), bundle.draw(found.latents))
+    found = encode_files(bundle, saved(bundle.generate([4], noise="none"), tmp_path))
+    assert (found.points.latents.shape, found.probabilities, found.labels) == ((1, 6, 7), None, None)
+    np.testing.assert_array_equal(found.drawn, bundle.draw(found.points.latents, noise="random", seeds=[0]))
     with pytest.raises(OptionError, match="has no classes"):
         draw_classes(bundle, found)
 
@@ -251,24 +284,24 @@ def test_ws_are_found_and_drawn(bundle_of: Callable[..., Path]) -> None:
 # -------------------------------------------------------------------------------------------------- pictures, files
 
 
-def test_a_picture_file_becomes_one_of_the_generators(encoded: Path, tmp_path: Path) -> None:
-    spec, path = open_bundle(encoded).manifest.spec, tmp_path / "wide.png"
+def test_a_picture_file_becomes_one_of_the_generators(tmp_path: Path) -> None:
+    path = tmp_path / "wide.png"
     wide = np.zeros((40, 100, 3), np.uint8)
     wide[:, 30:70] = (10, 200, 30)  # the square in the middle
     Image.fromarray(wide).save(path)
-    np.testing.assert_array_equal(read_picture(path, spec), np.full((1, 16, 16, 3), (10, 200, 30), np.uint8))
+    np.testing.assert_array_equal(read_picture(path, 16, 3), np.full((16, 16, 3), (10, 200, 30), np.uint8))
     indexed = Image.fromarray(wide).quantize(4)
     indexed.save(path)
-    assert np.abs(read_picture(path, spec).astype(int) - (10, 200, 30)).max() <= 4
+    assert np.abs(read_picture(path, 16, 3).astype(int) - (10, 200, 30)).max() <= 4
     Image.new("LA", (8, 8), (7, 0)).save(path)
-    assert (read_picture(path, spec) == 255).all()
+    assert (read_picture(path, 16, 3) == 255).all()
     deep = np.full((16, 16), 40_000, np.uint16)
     Image.fromarray(deep).save(path)
     with pytest.raises(OptionError, match=r"wide.png cannot be read as a picture: its pixels are I;16"):
-        read_picture(path, spec)
+        read_picture(path, 16, 3)
     path.write_text("no picture")
     with pytest.raises(OptionError, match=r"wide.png cannot be read as a picture"):
-        read_picture(path, spec)
+        read_picture(path, 16, 3)
 
 
 def test_the_command_line_encodes(encoded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -283,15 +316,15 @@ def test_the_command_line_encodes(encoded: Path, tmp_path: Path, capsys: pytest.
     said = json.loads(capsys.readouterr().out)
     found = encode_files(bundle, files)
     assert [one["picture"] for one in said] == ["a.png", "b.png"]
-    assert [one["label"] for one in said] == found.encoded.labels
+    assert [one["label"] for one in said] == found.labels
     assert [one["error"] for one in said] == [round(error, 2) for error in found.errors]
     rms = np.sqrt(np.mean((found.drawn[0].astype(float) - drawn[0]) ** 2))
     assert found.errors[0] == pytest.approx(rms)
     latents = read_latents(tmp_path / "l.safetensors")
     assert (latents.space, latents.names) == ("z", ("a.png", "b.png"))
-    np.testing.assert_array_equal(latents.latents, found.encoded.latents)
+    np.testing.assert_array_equal(latents.latents, found.points.latents)
     assert latents.c is not None
-    assert latents.c.argmax(axis=1).tolist() == found.encoded.labels
+    assert latents.c.argmax(axis=1).tolist() == found.labels
     for name, size in (("d.png", (32, 32)), ("c.png", (64, 32))):
         with Image.open(tmp_path / name) as picture:
             assert picture.size == size
@@ -308,6 +341,7 @@ def test_the_command_line_adds_and_removes(
     assert "has an encoder now" in capsys.readouterr().out
     assert tree(bundle).keys() - before.keys() == FILES
     cli.app(["add-encoder", str(bundle), "--remove"], standalone_mode=False)
+    assert "has no encoder now" in capsys.readouterr().out
     assert tree(bundle) == before
     with pytest.raises(OptionError, match="give an encoder's file, or --remove"):
         cli.app(["add-encoder", str(bundle)], standalone_mode=False)

@@ -116,8 +116,9 @@ def test_mp4_without_the_extra_says_what_to_install(tmp_path: Path, monkeypatch:
     [
         ("f.avi", 30, r"a film is a file that ends in \.gif, \.webp, \.mp4; found 'f\.avi'"),
         ("film", 30, r"found 'film'"),
-        ("f.gif", 60, r"a \.gif plays up to 50 frames a second, found 60"),
-        ("f.WEBP", 0, r"a \.webp plays up to 100 frames a second, found 0"),
+        ("f.gif", 60, r"a \.gif plays 0.1 to 50 frames a second, found 60"),
+        ("f.WEBP", 0, r"a \.webp plays 0.1 to 100 frames a second, found 0"),
+        ("f.gif", 0.001, r"a \.gif plays 0.1 to 50 frames a second, found 0.001"),
         ("f.webp", float("nan"), "found nan"),
     ],
 )

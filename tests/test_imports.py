@@ -54,7 +54,6 @@ MAY_IMPORT = {
     ),
     "latent_files": ("weights",),
     "bundle": ("latents", "manifest", "pictures", "runtimes", "weights"),
-    "encode": ("bundle", "latent_files", "latents", "manifest", "pictures"),
     "markdown": (),
     "model_card": ("generator", "graph_model", "manifest", "markdown"),
     "convert": (

@@ -87,7 +87,7 @@ def test_what_fits_stays(channels: int) -> None:
     np.testing.assert_array_equal(fit(picture, 8, channels), picture)
 
 
-@pytest.mark.parametrize(("side", "size"), [(8, 4), (9, 4), (7, 5), (3, 8), (1, 4)])
+@pytest.mark.parametrize(("side", "size"), [(8, 4), (9, 4), (7, 5), (3, 8), (1, 4), (260, 3)])
 def test_a_pixel_is_the_mean_of_what_it_covers(side: int, size: int) -> None:
     picture = random_picture(side, side, 1)
     fine = picture.repeat(size, axis=0).repeat(size, axis=1).astype(np.int64)  # a new pixel is side x side of these

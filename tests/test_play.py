@@ -287,6 +287,8 @@ def test_a_sum_of_seeds(tiny: Bundle, dcgan: Bundle) -> None:
     in_z = signed_sum(Studio(dcgan), "1@ash - 2@ash + 3@birch").points
     np.testing.assert_allclose(in_z.latents[-1:], [[1, -1, 1]] @ z_of(1, 2, 3, size=10), atol=1e-6)
     np.testing.assert_array_equal(in_z.c, [[1, 0], [1, 0], [0, 1], [0, 1]])
+    with pytest.raises(OptionError, match="which class 2 is of is not said, but that of others is"):
+        signed_sum(Studio(dcgan), "1@ash - 2")
 
 
 def test_a_sum_of_what_labelled_seeds_show(tiny: Bundle, tmp_path: Path) -> None:

@@ -19,13 +19,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ganexport.encode import read_picture
 from ganexport.errors import OptionError
 from ganexport.generator import Generator, load
 from ganexport.latent_files import save_latents
 from ganexport.latents import one_hot, z_from_seeds
-from ganexport.manifest import SpecSummary
-from ganexport.pictures import from_uint8
+from ganexport.pictures import from_uint8, read_picture
 from train.drawing import draw_images, draw_ws
 
 __all__ = ["ProjectOptions", "Projection", "project", "project_file", "pyramid_distance", "schedule"]
@@ -154,8 +152,8 @@ def project_file(
         OutputExistsError: `out` exists and `force` was not given.
     """
     generator = load(checkpoint)
-    summary = SpecSummary(**generator.spec.model_dump(mode="json"))
-    found = project(generator, read_picture(picture, summary)[0], options, on_step)
+    target = read_picture(picture, generator.spec.resolution, generator.spec.image_channels)
+    found = project(generator, target, options, on_step)
     save_latents(out, found.ws, names=[picture.name], force=force)
     return found.error
 

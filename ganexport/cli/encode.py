@@ -14,8 +14,9 @@ from ganexport.terminal import console, plain, progress, table
 
 if TYPE_CHECKING:
     from ganexport.bundle import Bundle
-    from ganexport.encode import Found
     from ganexport.manifest import ParityResult
+    from ganexport.play import Found
+    from ganexport.progress import Progress
 
 __all__ = ["add_encoder", "encode"]
 
@@ -32,25 +33,25 @@ def encode(
     draw: Annotated[Path | None, typer.Option(help="A PNG of each picture beside what is drawn of it.")] = None,
     classes: Annotated[Path | None, typer.Option(help="A PNG of every class in each picture's style.")] = None,
     as_json: AsJson = False,
-    force: Force = True,
 ) -> None:
     """Find the latents of pictures with the bundle's encoder.
 
     Of a picture that is not square the middle is taken, and it is resized to what the generator draws.
     """
     from ganexport.bundle import open_bundle
-    from ganexport.encode import encode_files
+    from ganexport.play import encode_files
 
-    opened = open_bundle(bundle)
-    found = encode_files(opened, pictures)
-    written = _write(opened, found, output, draw, classes, force=force)
-    names, labels = opened.manifest.labels, found.encoded.labels
+    with progress() as shown:
+        opened = open_bundle(bundle)
+        found = encode_files(opened, pictures, shown)
+        written = _write(opened, found, output, draw, classes, shown)
+    names, labels = opened.manifest.labels, found.labels
     each = []
-    for i, (name, error) in enumerate(zip(found.names, found.errors, strict=True)):
+    for i, (name, error) in enumerate(zip(found.points.names, found.errors, strict=True)):
         one: dict[str, object] = {"picture": name, "error": round(error, 2)}
-        if labels is not None and found.encoded.probabilities is not None:
+        if labels is not None and found.probabilities is not None:
             one |= {"label": labels[i], "class": names[labels[i]] if names else str(labels[i])}
-            one["probability"] = round(float(found.encoded.probabilities[i, labels[i]]), 4)
+            one["probability"] = round(float(found.probabilities[i, labels[i]]), 4)
         each.append(one)
     if as_json:
         print(json.dumps(each, indent=1, ensure_ascii=False))
@@ -84,40 +85,40 @@ def add_encoder(
     with progress() as shown:
         if encoder is None:
             remove_encoder(bundle, progress=shown)
-            return
-        loaded = load_encoder(encoder)
-        try:
-            add(
-                bundle,
-                loaded,
-                force=force,
-                allow_unverified=allow_unverified,
-                progress=shown,
-                on_result=results.append,
-            )
-        finally:
-            if results:
-                console.print(parity_table(results))
-    console.print(f"{plain(str(bundle))} has an encoder now", soft_wrap=True)
+        else:
+            loaded = load_encoder(encoder)
+            try:
+                add(
+                    bundle,
+                    loaded,
+                    force=force,
+                    allow_unverified=allow_unverified,
+                    progress=shown,
+                    on_result=results.append,
+                )
+            finally:
+                if results:
+                    console.print(parity_table(results))
+    console.print(f"{plain(str(bundle))} has {'no' if encoder is None else 'an'} encoder now", soft_wrap=True)
 
 
 def _write(
-    bundle: Bundle, found: Found, output: Path | None, draw: Path | None, classes: Path | None, *, force: bool
+    bundle: Bundle, found: Found, output: Path | None, draw: Path | None, classes: Path | None, shown: Progress
 ) -> list[Path]:
     """Write what is asked for."""
     import numpy as np
 
-    from ganexport.encode import draw_classes
     from ganexport.pictures import grid, save_png
+    from ganexport.play import draw_classes
 
-    count, spec = len(found.names), bundle.manifest.spec
-    text = {"ganexport": json.dumps({"model": bundle.manifest.name, "pictures": list(found.names)}, ensure_ascii=True)}
+    names = found.points.names
+    text = {"ganexport": json.dumps({"model": bundle.manifest.name, "pictures": list(names)})}
     if output is not None:
-        found.save(output, spec.c_dim, force=force)
+        found.save(output)
     if draw is not None:
         pairs = np.stack([found.pictures, found.drawn], axis=1)  # [N, 2, H, W, C]
-        save_png(grid(pairs.reshape(-1, *pairs.shape[2:]), 2, count), draw, text, force=force)
+        save_png(grid(pairs.reshape(-1, *pairs.shape[2:]), 2, len(names)), draw, text)
     if classes is not None:
-        drawn = np.concatenate([found.pictures[:, None], draw_classes(bundle, found.encoded)], axis=1)
-        save_png(grid(drawn.reshape(-1, *drawn.shape[2:]), spec.c_dim + 1, count), classes, text, force=force)
+        drawn = np.concatenate([found.pictures[:, None], draw_classes(bundle, found, shown)], axis=1)
+        save_png(grid(drawn.reshape(-1, *drawn.shape[2:]), drawn.shape[1], len(names)), classes, text)
     return [path for path in (output, draw, classes) if path is not None]

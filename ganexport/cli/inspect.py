@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ganexport.cli._shared import AsJson, Force, app
+from ganexport.cli._shared import AsJson, app
 from ganexport.errors import OptionError
 from ganexport.terminal import console, plain, progress, table
 
@@ -34,7 +34,6 @@ def inspect(
         ),
     ] = None,
     as_json: AsJson = False,
-    force: Force = True,
 ) -> None:
     """Show a layer's filters beside the feature maps that they make, and how the last layers assemble the picture."""
     from ganexport.inspect import add_inside, drop_inside, list_layers, look_inside, open_subject
@@ -64,7 +63,7 @@ def inspect(
             news = f"wrote {output}"
             if output is not None:
                 made = {"ganexport": json.dumps({"inside": inside.title, "layer": chosen.name})}
-                save_png(inside.draw(chosen, channels), output, made, force=force)
+                save_png(inside.draw(chosen, channels), output, made)
     if as_json:
         print(json.dumps(layers if listed else facts, indent=1, ensure_ascii=False))
     elif listed:

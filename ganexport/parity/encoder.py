@@ -25,16 +25,18 @@ CASE = "encode "
 """What the names of its cases begin with."""
 
 
-def encoder_cases(folder: Path, goldens: Goldens, encoder: Encoder) -> list[Case]:
+def encoder_cases(folder: Path, goldens: Goldens, encoder: Encoder, progress: Progress = SILENT) -> list[Case]:
     """A case for each of the bundle's recorded ones: its 8-bit pictures, and what the oracle finds in them."""
     recorded, _ = read_tensors(folder / goldens.file)
     weights = float64_weights(encoder.weights)
     cases = []
+    progress.stage("finding latents in float64", len(goldens.cases))
     for golden in goldens.cases:
         pictures = np.asarray(recorded[f"{golden.name}.images"], np.uint8)
         feeds = {"image": from_uint8(pictures, encoder.spec.image_range)}
         found: dict[str, NDArray[Any]] = encode(NumpyOps(), weights, encoder.spec, feeds["image"].astype(np.float64))
         cases.append(Case(golden.model_copy(update={"name": f"{CASE}{golden.name}"}), feeds, found))
+        progress.step()
     return cases
 
 

@@ -55,11 +55,14 @@ def joined(parts: Sequence[Points]) -> Points:
     """Points one after the other, all of one space.
 
     Raises:
-        OptionError: There are none.
+        OptionError: There are none, or the classes of only some are said.
     """
     if not parts:
         raise OptionError("there is nothing to draw")
     with_c = [part.c for part in parts if part.c is not None]
+    if with_c and len(with_c) < len(parts):
+        names = [name for part in parts if part.c is None for name in part.names[:1]]
+        raise OptionError(f"which class {', '.join(names[:8])} is of is not said, but that of others is: say it of all")
     return replace(
         parts[0],
         latents=np.concatenate([part.latents for part in parts]),
