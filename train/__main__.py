@@ -160,7 +160,10 @@ def _add_encoder(verbs: Any) -> None:
     encoder.add_argument("-o", "--output", type=Path, required=True, help="the encoder's .safetensors file")
     encoder.add_argument("--data", help="real pictures (default: what the generator learned from)")
     encoder.add_argument(
-        "--channels", type=_reader((0,)), default=(), help="feature maps from 4×4 up, where no discriminator says them"
+        "--channels",
+        type=_reader((0,)),
+        default=(),
+        help="feature maps from the smallest up, where no discriminator says them",
     )
     encoder.add_argument("--force", action="store_true", help="replace the output if it exists")
     _add_fields(encoder, EncoderOptions)

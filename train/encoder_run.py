@@ -34,6 +34,9 @@ Tensor = Any
 SAVE_INTERVAL = 250
 """Steps between two saves of what a stopped run goes on from."""
 
+STATISTICS = 256
+"""Pictures that stand for all where a BatchNorm is folded in."""
+
 MEASURED = 500
 """Pictures of each kind that the figures are taken from."""
 
@@ -68,8 +71,9 @@ def train_encoder(
     if out.exists() and not force:
         raise OutputExistsError(f"{out} exists; choose another name or pass --force to replace it")
     source = find_source(path)
-    spec, start = body_of(source, channels, from_scratch=options.from_scratch)
     training, held_out, labelled = _pictures(source, data)
+    some = _in_range(to_float(training.images[:STATISTICS]), source.generator).numpy()
+    spec, start = body_of(source, channels, some, from_scratch=options.from_scratch)
     prepare(options.seed, deterministic=False)
     body = "random weights" if options.from_scratch else "the discriminator's"
     say(f"{len(training)} pictures of {training.name}; the encoder starts from {body}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
-from ganexport.encoders import residual
+from ganexport.encoders import convolutional, residual
 from ganexport.encoders.spec import EncoderSpec
 from ganexport.errors import SpecError
 from ganexport.ops.protocol import Ops
@@ -20,7 +20,7 @@ __all__ = ["ENCODERS", "EncoderSpec", "encode", "spec_from_json", "weight_shapes
 T = TypeVar("T")
 W = TypeVar("W")
 
-ENCODERS: dict[str, ModuleType] = {"residual": residual}
+ENCODERS: dict[str, ModuleType] = {"convolutional": convolutional, "residual": residual}
 
 
 def _module_of(name: str) -> ModuleType:

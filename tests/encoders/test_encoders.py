@@ -14,7 +14,7 @@ from support.encoders import graphs_of, make_encoder, pictures, residual_spec
 from support.generators import Arrays, dcgan_spec, stylegan2_spec
 from support.interpreters import assert_all_close, relative_error
 
-from ganexport.encoders import ENCODERS, encode, residual, spec_from_json, weight_shapes
+from ganexport.encoders import ENCODERS, convolutional, encode, residual, spec_from_json, weight_shapes
 from ganexport.encoders.encoder import METADATA_KEY, Encoder, load_encoder
 from ganexport.encoders.spec import EncoderSpec
 from ganexport.errors import CheckpointError, SpecError, WeightsError
@@ -26,6 +26,9 @@ SPECS = {
     "z-classes": residual_spec(),
     "ws": residual_spec(space="w", latent_dim=5, num_ws=6, reach="free", c_dim=0),
     "z-uniform-grey": residual_spec(reach="cube", c_dim=0, image_channels=1, resolution=8, channels=(5, 3)),
+    "convolutional": convolutional.Spec(
+        resolution=12, image_channels=3, space="z", latent_dim=5, c_dim=3, channels=(6, 4), width=7
+    ),
     "z-4x4": residual_spec(reach="free", resolution=4, channels=(4,), image_channels=4),
 }
 NUMPY, TENSORFLOW = 1e-12, 1e-5  # measured at worst: 9e-16, 7e-7
@@ -54,7 +57,8 @@ def test_numpy_gives_what_the_oracle_gives(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "name"), [(r, n) for r in RUNTIMES for n in SPECS if r == "onnxruntime-cpu" or n in ("z-classes", "ws")]
+    ("runtime", "name"),
+    [(r, n) for r in RUNTIMES for n in SPECS if r == "onnxruntime-cpu" or n in ("z-classes", "convolutional")],
 )
 def test_every_runtime_gives_what_the_oracle_gives(runtime: str, name: str, tmp_path: Path) -> None:
     encoder, cases = make_encoder(SPECS[name]), pictures(SPECS[name])
@@ -126,7 +130,11 @@ def test_specs_that_contradict_themselves_are_refused() -> None:
         residual_spec(resolution=32)
     with pytest.raises(SpecError, match="num_ws 4 does not go with latents in z"):
         residual_spec(num_ws=4)
-    with pytest.raises(SpecError, match="unknown encoder 'vit'; known are: residual"):
+    with pytest.raises(SpecError, match="28² cannot be halved 3 times"):
+        SPECS["convolutional"].__class__(
+            **{**SPECS["convolutional"].model_dump(), "resolution": 28, "channels": (4, 4, 4)}
+        )
+    with pytest.raises(SpecError, match="unknown encoder 'vit'; known are: convolutional, residual"):
         spec_from_json({"architecture": "vit"})
 
 

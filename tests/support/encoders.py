@@ -8,7 +8,7 @@ import numpy as np
 from support.generators import Arrays
 from support.random_weights import random_weights
 
-from ganexport.encoders import residual, weight_shapes
+from ganexport.encoders import EncoderSpec, residual, weight_shapes
 from ganexport.encoders.encoder import Encoder
 from ganexport.exporters.encoder import ENCODER_EXPORTERS
 from ganexport.manifest import Graphs, TargetName
@@ -29,7 +29,7 @@ def residual_spec(**changes: Any) -> residual.Spec:
     return residual.Spec(**(fields | changes))
 
 
-def make_encoder(spec: residual.Spec, generator_sha256: str = "0" * 64) -> Encoder:
+def make_encoder(spec: EncoderSpec, generator_sha256: str = "0" * 64) -> Encoder:
     """An encoder of random weights."""
     return Encoder(spec, random_weights(weight_shapes(spec), seed=3), generator_sha256, {"error": 0.5})
 
@@ -40,7 +40,7 @@ def encoder_for(generator: GeneratorSpec, generator_sha256: str) -> Encoder:
     return make_encoder(residual.Spec(**residual.Spec.contract(generator), channels=blocks), generator_sha256)
 
 
-def pictures(spec: residual.Spec, counts: Sequence[int] = (3, 1)) -> list[Arrays]:
+def pictures(spec: EncoderSpec, counts: Sequence[int] = (3, 1)) -> list[Arrays]:
     """Feeds of these batches."""
     random = np.random.default_rng(4)
     shape = (spec.image_channels, spec.resolution, spec.resolution)

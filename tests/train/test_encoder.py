@@ -6,10 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
+from support.generators import dcgan_spec
 
 tf = pytest.importorskip("tensorflow")
 
-from ganexport.encoders import encode, residual  # noqa: E402
+from ganexport.encoders import convolutional, encode, residual  # noqa: E402
 from ganexport.encoders.encoder import load_encoder  # noqa: E402
 from ganexport.encoders.spec import EncoderSpec  # noqa: E402
 from ganexport.errors import OptionError, OutputExistsError  # noqa: E402
@@ -19,10 +20,11 @@ from train import encoder_run  # noqa: E402
 from train.__main__ import main  # noqa: E402
 from train.config import Config  # noqa: E402
 from train.data import Dataset  # noqa: E402
+from train.discriminators import convolutional as dcgan  # noqa: E402
 from train.discriminators.residual import STATISTICS, discriminate, parameters  # noqa: E402
 from train.encoder import EncoderState, encoder_parameters, make_encoder_step  # noqa: E402
 from train.encoder_options import EncoderOptions  # noqa: E402
-from train.encoder_start import body_of, find_source, residual_body  # noqa: E402
+from train.encoder_start import body_of, convolutional_body, find_source, residual_body  # noqa: E402
 from train.equalized import fold, initial_value  # noqa: E402
 from train.sampling import to_generator  # noqa: E402
 from train.snapshot import RunFolder  # noqa: E402
@@ -31,6 +33,12 @@ from train.state import State  # noqa: E402
 CONFIG = Config(
     resolution=8, z_dim=6, w_dim=6, mapping_layers=2, channels=(6, 4), d_channels=(8, 8), batch=4, group=2, held_out=0
 )
+
+LAYERS = tuple(
+    {"channels": channels, "kernel": kernel, "stride": stride, "padding": padding, "activation": "tanh"}
+    for channels, kernel, stride, padding in ((5, 3, 1, 0), (4, 4, 2, 1), (1, 4, 2, 1))
+)
+SOME = np.random.default_rng(5).uniform(-1, 1, (6, 8, 8, 1)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +79,38 @@ def test_the_encoder_sees_what_the_discriminator_saw(c_dim):
     np.testing.assert_allclose(found["z"], features, rtol=0, atol=1e-5 * np.abs(features).max())
 
 
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_a_dcgans_encoder_sees_what_its_discriminator_saw(norm):
+    """On a batch of its own pictures, with labels of which its kernels make nothing."""
+    config = Config(
+        architecture="dcgan", resolution=12, channels=(5, 4), d_channels=(6, 4), d_norm=norm, label_layers="every",
+        batch=8, group=1,
+    )  # fmt: skip
+    trained = dcgan.parameters(config, dcgan_spec(2, resolution=12, image_channels=1, layers=LAYERS))
+    values = {name: initial_value(name, p, 3) for name, p in trained.items()}
+    for name, channels in (("conv0.weight", 1), ("conv1.weight", 4)):
+        values[name] *= np.float32(20)
+        values[name][:, :, channels:] = 0
+    images = np.random.default_rng(1).uniform(-1, 1, (8, 12, 12, 1)).astype(np.float32)
+    labels = tf.one_hot(np.arange(8) % 2, 2)
+    features = dcgan.discriminate(fold(values, trained), tf.constant(images), labels, config).features.numpy()
+
+    spec = convolutional.Spec(
+        resolution=12, image_channels=1, space="z", latent_dim=54, channels=config.d_channels, width=54
+    )
+    flat = np.eye(54).reshape(54, 3, 3, 6).transpose(0, 3, 1, 2)  # the discriminator's order: rows, columns, channels
+    weights = convolutional_body(values, images) | {"fc.weight": flat, "fc.bias": np.zeros(54)}
+    weights |= {"latent.weight": np.eye(54), "latent.bias": np.zeros(54)}
+    assert weights.keys() == convolutional.weight_shapes(spec).keys()
+    found = encode(NumpyOps(), float64_weights(weights), spec, images.transpose(0, 3, 1, 2).astype(np.float64))["z"]
+    expected = np.where(features > 0, features, 0.2 * features)  # the dense layer is followed by a leaky ReLU
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(features).max())
+
+
 def test_the_body_is_the_discriminators_and_the_last_layer_is_new(run):
     source = find_source(run)
     assert source.config.d_channels == (8, 8) and source.generator.spec.c_dim == 2
-    spec, start = body_of(source, (), from_scratch=False)
+    spec, start = body_of(source, (), SOME, from_scratch=False)
     assert spec == residual.Spec(**EncoderSpec.contract(source.generator.spec), channels=(8, 8))
     assert residual.weight_shapes(spec).keys() - start.keys() == {
         "latent.weight",
@@ -85,7 +121,7 @@ def test_the_body_is_the_discriminators_and_the_last_layer_is_new(run):
     state = EncoderState(spec, EncoderOptions(), start)
     for name, array in start.items():
         np.testing.assert_allclose(state.weights()[name], array, rtol=1e-6, atol=1e-7)
-    assert body_of(source, (), from_scratch=True)[1] == {}
+    assert body_of(source, (), SOME, from_scratch=True)[1] == {}
 
 
 def test_a_generator_without_a_discriminator_needs_a_fresh_start(run, tmp_path):
@@ -93,10 +129,10 @@ def test_a_generator_without_a_discriminator_needs_a_fresh_start(run, tmp_path):
     shutil.copy(run / "generators" / "kimg000001.0.safetensors", alone)
     source = find_source(alone)
     with pytest.raises(OptionError, match="no snapshot of a discriminator beside this generator: pass --from-scratch"):
-        body_of(source, (), from_scratch=False)
-    assert body_of(source, (), from_scratch=True)[0].channels == (6, 4)
+        body_of(source, (), SOME, from_scratch=False)
+    assert body_of(source, (), SOME, from_scratch=True)[0].channels == (6, 4)
     with pytest.raises(OptionError, match="is not the discriminator's"):
-        body_of(find_source(run), (4, 4), from_scratch=False)
+        body_of(find_source(run), (4, 4), SOME, from_scratch=False)
 
 
 def test_parameters_are_of_unit_scale():
@@ -109,7 +145,7 @@ def test_parameters_are_of_unit_scale():
 @pytest.mark.slow
 def test_the_loss_falls_and_the_generator_stays(run):
     source = find_source(run)
-    spec, start = body_of(source, (), from_scratch=False)
+    spec, start = body_of(source, (), SOME, from_scratch=False)
     options = EncoderOptions(steps=60, batch=16, lr=0.03)
     state = EncoderState(spec, options, start)
     weights = {name: tf.constant(array) for name, array in source.generator.weights.items()}
