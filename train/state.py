@@ -41,8 +41,9 @@ class State:
         self.d = _variables(self.d_parameters, config.seed + 1)
         self.g_trainable = [v for name, v in self.g.items() if self.g_parameters[name].trainable]
         self.d_trainable = [v for name, v in self.d.items() if self.d_parameters[name].trainable]
-        self.g_optimizer = _adam(config, config.g_lr, self.g_trainable)
-        self.d_optimizer = _adam(config, config.d_lr, self.d_trainable)
+        end = config.step_at(config.anneal_kimg)
+        self.g_optimizer = _adam(config, config.g_lr, self.g_trainable, (end - config.d_pretrain) // config.d_steps)
+        self.d_optimizer = _adam(config, config.d_lr, self.d_trainable, end)
         self.augment_p = _variable(np.asarray(config.augment_p, np.float32), trainable=False)
         self.overfitting = _variable(np.zeros((), np.float32), trainable=False)
         self.path_length = _variable(np.zeros((), np.float32), trainable=False)
@@ -90,10 +91,9 @@ def _variable(value: NDArray[np.float32], *, trainable: bool) -> Tensor:
     return tf.Variable(value, trainable=trainable, aggregation=tf.VariableAggregation.MEAN)
 
 
-def _adam(config: Config, learning_rate: float, variables: list[Tensor]) -> Tensor:
-    schedule = tf.keras.optimizers.schedules.CosineDecay(
-        learning_rate, config.step_at(config.anneal_kimg), alpha=config.lr_end
-    )
+def _adam(config: Config, learning_rate: float, variables: list[Tensor], steps: int) -> Tensor:
+    """Adam whose learning rate comes to its end in so many of its own steps: the generator may take fewer."""
+    schedule = tf.keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps), alpha=config.lr_end)
     optimizer = tf.keras.optimizers.Adam(schedule, beta_1=config.beta1, beta_2=config.beta2, epsilon=1e-8)
     optimizer.build(variables)
     return optimizer

@@ -74,6 +74,26 @@ def test_each_side_stands_still_while_the_other_learns(config):
     assert trained(state, "g") <= learnt
 
 
+@pytest.mark.parametrize("options", [{}, {"d_steps": 5}, {"d_steps": 2, "d_pretrain": 10}])
+def test_both_learning_rates_come_to_their_end_together(options):
+    config = replace(STYLED, kimg=0.4, anneal_kimg=0.4, lr_end=0.1, **options)
+    state, kinds = State(config, 1, 2), [kind_at(config, step) for step in range(config.steps)]
+    for optimizer, start, steps in (
+        (state.d_optimizer, config.d_lr, len(kinds)),
+        (state.g_optimizer, config.g_lr, sum(kind.with_g for kind in kinds)),
+    ):
+        optimizer.iterations.assign(steps // 2)
+        assert float(optimizer.learning_rate) == pytest.approx(0.55 * start, rel=0.2)
+        optimizer.iterations.assign(steps)
+        assert float(optimizer.learning_rate) == pytest.approx(0.1 * start)
+
+
+def test_channels_that_the_statistics_cannot_divide_are_refused_before_the_run_begins():
+    for architecture in ("stylegan2", "progressive"):
+        with pytest.raises(OptionError, match="the first of --d-channels must be a multiple of 8, found 12"):
+            State(replace(STYLED, architecture=architecture, d_channels=(12,)), 1, 0)
+
+
 def test_a_timetable_of_steps():
     config = replace(STYLED, d_pretrain=4, d_steps=2, path_length=2.0, path_interval=3)
     kinds = [kind_at(config, step) for step in range(14)]

@@ -14,7 +14,7 @@ import tensorflow as tf
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
-from train.discriminators.minibatch import comparison, minibatch_stddev
+from train.discriminators.minibatch import check_divisible, comparison, minibatch_stddev
 from train.discriminators.residual import STATISTICS, projected
 from train.equalized import Parameter
 
@@ -33,6 +33,7 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
     Source: Karras et al. 2018, table 2; section 4.1 for the gains.
     """
     channels, shapes = config.d_channels, dict[str, tuple[int, ...]]()
+    check_divisible(channels[0], STATISTICS)
     for i, width in enumerate(channels):
         block = f"b{4 << i}"
         shapes[f"{block}.fromrgb.weight"] = (1, 1, spec.image_channels, width)

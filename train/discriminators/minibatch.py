@@ -16,7 +16,7 @@ from ganexport.errors import OptionError
 from train.config import Config
 from train.equalized import Parameter
 
-__all__ = ["compared", "comparison", "minibatch_similarity", "minibatch_stddev"]
+__all__ = ["check_divisible", "compared", "comparison", "minibatch_similarity", "minibatch_stddev"]
 
 Tensor = Any
 VIEWS = "minibatch.views"
@@ -37,20 +37,25 @@ def compared(weights: Mapping[str, Tensor], features: Tensor, config: Config) ->
     return tf.concat([features, minibatch_similarity(features, weights[VIEWS], config.group)], axis=1)
 
 
+def check_divisible(channels: int, statistics: int) -> None:
+    """Check that so many channels of the smallest maps can be divided for `minibatch_stddev`.
+
+    Raises:
+        OptionError: They cannot.
+    """
+    if channels % statistics:
+        raise OptionError(f"the first of --d-channels must be a multiple of {statistics}, found {channels}")
+
+
 def minibatch_stddev(x: Tensor, group: int, statistics: int) -> Tensor:
     """Maps [N, H, W, statistics]: how much the pictures of a group differ.
 
     The standard deviation over the group is averaged over positions and over C / statistics neighbouring channels.
 
-    Raises:
-        OptionError: The channels cannot be divided so.
-
     Source: Karras et al. 2018, section 3; several statistics as in StyleGAN2-ADA.
     """
     n = tf.shape(x)[0]
     h, w, c = x.shape[1:]
-    if c % statistics:
-        raise OptionError(f"the first of --d-channels must be a multiple of {statistics}, found {c}")
     grouped = tf.reshape(x, [-1, group, h, w, statistics, c // statistics])  # [N/G, G, H, W, S, C/S]
     variance = tf.math.reduce_variance(grouped, axis=1)
     stddev = tf.reduce_mean(tf.sqrt(variance + tf.constant(1e-8, x.dtype)), axis=[1, 2, 4])  # [N/G, S]

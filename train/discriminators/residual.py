@@ -16,7 +16,7 @@ from ganexport.ops.protocol import fir_taps
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
-from train.discriminators.minibatch import compared, comparison, minibatch_stddev
+from train.discriminators.minibatch import check_divisible, compared, comparison, minibatch_stddev
 from train.equalized import Parameter
 
 __all__ = ["STATISTICS", "discriminate", "parameters", "projected"]
@@ -32,6 +32,7 @@ late: small generators had collapsed by then."""
 def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
     """Parameters by name; `d_channels` run from 4×4 up to the full resolution, as in the generator."""
     channels = config.d_channels
+    check_divisible(channels[0], STATISTICS)
     shapes: dict[str, tuple[int, ...]] = {"fromrgb.weight": (1, 1, spec.image_channels, channels[-1])}
     shapes["fromrgb.bias"] = (channels[-1],)
     for i in range(len(channels) - 1, 0, -1):
