@@ -77,4 +77,6 @@ def folded(values: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
 
 def _over_replicas(mean: Tensor) -> Tensor:
     context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.MEAN, mean) if context.num_replicas_in_sync > 1 else mean
+    if context is None or context.num_replicas_in_sync == 1:  # None between steps, where pictures are measured
+        return mean
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, mean)

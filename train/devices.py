@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ganexport.errors import OptionError
 
-__all__ = ["Devices", "cluster_from", "prepare"]
+__all__ = ["Devices", "cluster_from", "place_in", "prepare"]
 
 
 class Devices(NamedTuple):
@@ -43,6 +43,16 @@ def cluster_from(workers: tuple[str, ...], worker: int | None) -> dict[str, Any]
     return {"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": worker}}
 
 
+def place_in(cluster: dict[str, Any], kind: str | None, number: int | None) -> tuple[int, bool]:
+    """How many processes of a cluster train, and whether this one writes the run's folder.
+
+    A `TF_CONFIG` may name a chief besides the workers: then that one does, and else worker 0.
+    """
+    writer = "chief" if cluster.get("chief") else "worker"
+    count = sum(len(cluster.get(name, [])) for name in ("chief", "worker"))
+    return count, count == 0 or (kind == writer and number == 0)
+
+
 def prepare(seed: int, *, deterministic: bool, cluster: dict[str, Any] | None = None) -> Devices:
     """Set TensorFlow up, before its first operation.
 
@@ -67,10 +77,11 @@ def prepare(seed: int, *, deterministic: bool, cluster: dict[str, Any] | None = 
         tf.config.experimental.enable_op_determinism()
     names = ", ".join(sorted(_describe(tf, gpu) for gpu in gpus)) or f"CPU ({os.cpu_count()} cores)"
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    if workers := resolver.cluster_spec().as_dict().get("worker", []):
+    workers, chief = place_in(resolver.cluster_spec().as_dict(), resolver.task_type, resolver.task_id)
+    if workers:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
-        text = f"Training on {len(workers)} workers, this is number {resolver.task_id}: {names}"
-        return Devices(strategy, len(workers), resolver.task_id == 0, text)
+        text = f"Training on {workers} workers, this is {resolver.task_type} number {resolver.task_id}: {names}"
+        return Devices(strategy, workers, chief, text)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) > 1:
         strategy = tf.distribute.MirroredStrategy([d.name for d in devices])

@@ -143,6 +143,19 @@ def test_gradients_flow_through_the_statistics():
     np.testing.assert_allclose(variance.numpy(), x.numpy().var(0), rtol=1e-5)
 
 
+def test_outside_of_a_step_the_statistics_are_of_what_is_there():
+    """Measuring and starting from a checkpoint judge pictures between steps, where no replica is at work."""
+    import tensorflow as tf
+
+    from train.batch_norm import standardised
+
+    x = tf.constant(np.random.RandomState(0).randn(9, 4), tf.float32)
+    alone = standardised(x)
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        for got, expected in zip(standardised(x), alone, strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
 @pytest.mark.parametrize("name", ["dcgan", "mlp"])
 def test_weights_start_small_and_every_layer_but_the_last_has_batch_norm(name):
     from train.equalized import initial_value

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ganexport.errors import OptionError
-from train.devices import cluster_from
+from train.devices import cluster_from, place_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,7 +105,7 @@ def test_two_workers_do_what_one_does_with_twice_the_batch(alone, tmp_path):
     outs = [tmp_path / "first", tmp_path / "second"]
     processes = [start(out, cluster_from(workers, i)) for i, out in enumerate(outs)]
     first, second = results(processes, outs)
-    assert "Training on 2 workers, this is number 1" in second["text"]
+    assert "Training on 2 workers, this is worker number 1" in second["text"]
     assert first["chief"] and not second["chief"]
     assert_same(first["losses"], alone)
     assert_same(second["losses"], alone)
@@ -143,3 +143,18 @@ def test_a_cluster_is_described_whole_or_not_at_all(workers, worker):
     with pytest.raises(OptionError, match="--workers takes host:port"):
         cluster_from(workers, worker)
     assert cluster_from((), None) is None
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind", "number", "expected"),
+    [
+        ({}, None, None, (0, True)),
+        ({"worker": ["a:1", "b:1"]}, "worker", 0, (2, True)),
+        ({"worker": ["a:1", "b:1"]}, "worker", 1, (2, False)),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, "chief", 0, (2, True)),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, "worker", 0, (2, False)),
+        ({"chief": ["a:1"]}, "chief", 0, (1, True)),
+    ],
+)
+def test_one_writes_the_folder_whatever_the_cluster_calls_it(cluster, kind, number, expected):
+    assert place_in(cluster, kind, number) == expected
