@@ -85,10 +85,19 @@ def test_one_point_and_flat_lines_can_be_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.69314, "0.693"), (-2.5, "−2.5"), (12345, "12,345"), (1e-7, "1.0e−07")]
+    ("value", "text"),
+    [(0, "0"), (0.69314, "0.693"), (-2.5, "−2.5"), (12345, "12,345"), (1e-7, "1.0e−07"), (999.7, "1,000")],
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_figures_that_are_no_numbers_leave_the_page_whole(run: Path) -> None:
+    broken = shutil.copytree(run, run.parent / "broken")
+    with (broken / "metrics.jsonl").open("a") as file:
+        file.write('{"kimg": 99, "frechet": NaN, "path_length_z": NaN, "kid": Infinity}\n')
+    html = report_html(read_run(broken))
+    assert "<h3>Fréchet distance</h3>" in html and ">nan<" not in html and ">inf<" not in html
 
 
 def test_half_of_the_loss_stands_beside_the_balance(run: Path) -> None:

@@ -52,6 +52,18 @@ def test_figures_of_a_batch_equal_plain_ones() -> None:
     assert float(mean_distance(batch[0][:1], None)) == 0
 
 
+def test_of_many_values_some_from_every_column_are_compared() -> None:
+    """The sides of a picture divide most strides: whatever the size, what differs in one column must be found."""
+    tf = pytest.importorskip("tensorflow")
+    from train.watch.observe import value_distance
+
+    for count, size in ((16, 64), (32, 28), (64, 28), (16, 256)):
+        column = np.full((count, size, size, 1), -1.0, np.float32)
+        column[:, :, 1::2] = 1.0  # every other column white: the mean difference is half of 255
+        found = float(value_distance(tf.constant(column), tf.fill(column.shape, -1.0)))
+        assert found == pytest.approx(127.5, rel=0.02), (count, size)
+
+
 # -- the log --
 
 

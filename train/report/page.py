@@ -13,7 +13,7 @@ from PIL import Image
 from ganexport.atomic import atomic_path
 from train.report.plot import number, table
 from train.report.plots import metric_plots, training_plots
-from train.report.read import RunData, read_run
+from train.report.read import RunData, finite, read_run
 
 __all__ = ["report_html", "write_report"]
 
@@ -144,10 +144,10 @@ def _quality(run: RunData) -> str:
         [
             label,
             number(last[key]),
-            number(real) if isinstance(real := last.get(f"{key}_yardstick"), int | float) else "–",
+            number(real) if finite(real := last.get(f"{key}_yardstick")) else "–",
         ]
         for key, label in FIGURES.items()
-        if isinstance(last.get(key), int | float)
+        if finite(last.get(key))
     ]
     seen_by = "a fixed random net, since labels are missing or few"
     if last.get("classifier_accuracy") is not None:

@@ -119,7 +119,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def number(value: float) -> str:
     """Three digits that count, in plain writing where that is short."""
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        text = f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
         return text.replace("-", "−")
     return f"{value:.1e}".replace("-", "−")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from ganexport.generator import load
 from train.watch.log import Line, read_lines
 from train.watch.watcher import LOG_NAME
 
-__all__ = ["RunData", "Series", "read_run", "sample_grids"]
+__all__ = ["RunData", "Series", "finite", "read_run", "sample_grids"]
 
 Series = list[tuple[float, float]]
 """(kimg, value), rising."""
@@ -56,7 +57,12 @@ class RunData:
         lines, key = self.readings, name
         if name.startswith("metrics."):
             lines, key = self.metrics, name.removeprefix("metrics.")
-        return [(float(line["kimg"]), float(line[key])) for line in lines if isinstance(line.get(key), int | float)]
+        return [(float(line["kimg"]), float(line[key])) for line in lines if finite(line.get(key))]
+
+
+def finite(value: object) -> bool:
+    """Whether it is a number that can be drawn: a run that went wrong measures some that cannot."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def read_run(root: Path) -> RunData:
