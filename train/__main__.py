@@ -28,6 +28,10 @@ EXAMPLES = """examples:
 """
 
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = vars(_parser().parse_args(arguments))
@@ -41,6 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else 1
+    except OSError as error:
+        if debug:
+            raise
+        print(f"error: {error.filename or type(error).__name__}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; nothing half-written was left", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -93,8 +105,8 @@ def _encoder(options: dict[str, Any]) -> None:
     own = {f.name: options.pop(f.name) for f in dataclasses.fields(EncoderOptions)}
     chosen = EncoderOptions(**{name: value for name, value in own.items() if value is not None})
     path, out = options.pop("source"), options.pop("output")
-    train_encoder(path, out, chosen, **options)
-    print(f"Encoder: {out}")
+    if train_encoder(path, out, chosen, **options) is not None:
+        print(f"Encoder: {out}")
 
 
 def _project(options: dict[str, Any]) -> None:
@@ -206,7 +218,7 @@ def _reader(default: Any) -> Any:
         kind: type = int if default else str
 
         def values(text: str) -> tuple[Any, ...]:
-            return tuple(kind(part) for part in text.split(","))
+            return tuple(kind(part) for part in text.split(",") if part)
 
         return values
     return type(default)

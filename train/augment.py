@@ -37,6 +37,9 @@ def augment(images: Tensor, kinds: tuple[str, ...], probability: Tensor, seed: T
     DiffAugment is the kinds color, translate and cutout with probability 1; it differs in that it shifts zeros in from
     beyond the edge, draws its factors uniformly, and turns no hues.
 
+    Milder than published: pictures are turned by up to an eighth of half a turn and not all the way round, with this
+    probability each time, and moved in fractions by half as much.
+
     Source: Karras et al. 2020 (Training GANs with limited data), section 2.2 and appendix B, with bilinear sampling in
         place of the wavelet filter; cutout from Zhao et al. 2020 (DiffAugment), section 3.
     """

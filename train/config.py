@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganexport.errors import OptionError
+from ganexport.errors import CheckpointError, OptionError
 from train.losses import check_adversarial
 
-__all__ = ["PRESETS", "Config", "preset"]
+__all__ = ["AUGMENTATIONS", "PRESETS", "Config", "preset"]
 
 GROWING = ("progressive", "stylegan")
 """Architectures that can begin with small pictures."""
@@ -28,6 +29,21 @@ CHOICES = {
     "z_distribution": ("normal", "uniform"),
     "d_norm": ("none", "batch", "spectral"),
 }
+
+AUGMENTATIONS = ("flip", "rotate90", "translate", "geometry", "color", "cutout")
+"""What `--augment` can name; done in `train.augment`."""
+
+RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
+    ("at least 1", lambda v: v >= 1, "z_dim w_dim mapping_layers batch group r1_interval path_interval d_steps"),
+    ("at least 1", lambda v: v >= 1, "keep_snapshots"),
+    ("above 0", lambda v: v > 0, "kimg snapshot_kimg g_lr d_lr ema_kimg anneal_kimg augment_kimg"),
+    ("at least 0", lambda v: v >= 0, "held_out metrics_kimg d_pretrain minibatch_views gradient_penalty path_length"),
+    ("at least 0", lambda v: v >= 0, "information mismatch r1_gamma r1_gamma_end ema_rampup"),
+    ("from 0 to 1", lambda v: 0 <= v <= 1, "lr_end augment_p augment_target style_mixing w_avg_beta"),
+    ("at least 0 and below 1", lambda v: 0 <= v < 1, "beta1 beta2"),
+    (f"at least 0 and below {1 << 31}", lambda v: 0 <= v < 1 << 31, "seed"),
+)
+"""What makes sense, in words and as a test, and the fields that it is asked of."""
 
 
 @dataclass(frozen=True)
@@ -155,23 +171,10 @@ class Config:
     mixed_precision: bool = False
 
     def __post_init__(self) -> None:
-        positive = (
-            "z_dim",
-            "w_dim",
-            "mapping_layers",
-            "batch",
-            "group",
-            "r1_interval",
-            "path_interval",
-            "d_steps",
-            "keep_snapshots",
-        )
-        for name in positive:
-            if getattr(self, name) < 1:
-                raise OptionError(f"--{name.replace('_', '-')} must be at least 1, found {getattr(self, name)}")
-        for name in ("kimg", "snapshot_kimg", "g_lr", "d_lr", "ema_kimg", "anneal_kimg"):
-            if not getattr(self, name) > 0:
-                raise OptionError(f"--{name.replace('_', '-')} must be above 0, found {getattr(self, name)}")
+        for words, fits, names in RANGES:
+            for name in names.split():
+                if not fits(getattr(self, name)):
+                    raise OptionError(f"--{name.replace('_', '-')} must be {words}, found {getattr(self, name)}")
         if self.batch % self.group:
             raise OptionError(f"--batch {self.batch} must be a multiple of --group {self.group}")
         if len(self.channels) != len(self.d_channels):
@@ -197,9 +200,10 @@ class Config:
 
     def _check_objectives(self) -> None:
         check_adversarial(self.loss, self.label_smoothing, self.flip_labels)
-        for name in ("minibatch_views", "gradient_penalty", "path_length"):
-            if getattr(self, name) < 0:
-                raise OptionError(f"--{name.replace('_', '-')} must be at least 0, found {getattr(self, name)}")
+        if unknown := [kind for kind in self.augment if kind not in AUGMENTATIONS]:
+            raise OptionError(f"--augment takes {', '.join(AUGMENTATIONS)}, found {unknown[0]!r}")
+        if (self.augment_p or self.augment_target) and not self.augment:
+            raise OptionError("--augment-p and --augment-target are of --augment, which names nothing: set them to 0")
         if self.gradient_penalty and self.d_norm == "batch":
             raise OptionError(
                 "--gradient-penalty needs a discriminator that judges each picture by itself: "
@@ -230,7 +234,12 @@ class Config:
 
     def c_dim(self, classes: int) -> int:
         """Length of `c` where the pictures are of so many classes: codes take the place of labels."""
-        return self.categories or (classes if self.use_labels else 0)
+        return self.categories or (classes if self.gives_labels else 0)
+
+    @property
+    def gives_labels(self) -> bool:
+        """Whether both sides are told the pictures' labels."""
+        return self.use_labels and not self.categories
 
     @property
     def recovers_codes(self) -> bool:
@@ -252,10 +261,17 @@ class Config:
 
     @staticmethod
     def read(path: Path) -> Config:
-        """Read what `write` wrote."""
-        data = json.loads(path.read_text(encoding="utf-8"))
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return Config(**values)
+        """Read what `write` wrote.
+
+        Raises:
+            CheckpointError: The file is damaged, or of another version.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+            return Config(**values)
+        except (OSError, ValueError, TypeError, AttributeError, OptionError) as error:
+            raise CheckpointError(f"{path} is no configuration of a run that can be read: {error}") from None
 
 
 _DCGAN = Config(
@@ -332,6 +348,7 @@ PRESETS = {
     ),
     "progressive": _PROGRESSIVE,
     "stylegan": dataclasses.replace(_PROGRESSIVE, architecture="stylegan"),
+    "stylegan2": Config(),
     "digits-tiny": Config(
         resolution=16,
         z_dim=16,

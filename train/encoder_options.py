@@ -39,3 +39,8 @@ class EncoderOptions:
             )
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise OptionError(f"--lr must be above 0, found {self.lr}")
+        if not (self.latent_weight >= 0 and self.class_weight >= 0 and 0 <= self.seed < 1 << 31):
+            raise OptionError(
+                "--latent-weight, --class-weight and --seed must be at least 0, "
+                f"found {self.latent_weight}, {self.class_weight} and {self.seed}"
+            )

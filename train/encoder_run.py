@@ -26,6 +26,7 @@ from train.drawing import Drawer
 from train.encoder import EncoderState, draw_found, make_encoder_step
 from train.encoder_options import EncoderOptions
 from train.encoder_start import Source, body_of, find_source
+from train.interrupts import interruptible
 from train.progress import LINE_SECONDS
 
 __all__ = ["measure_encoder", "train_encoder"]
@@ -50,7 +51,7 @@ def train_encoder(
     channels: tuple[int, ...] = (),
     force: bool = False,
     say: Callable[[str], None] = print,
-) -> Encoder:
+) -> Encoder | None:
     """Train an encoder, or go on with it, and write it.
 
     Args:
@@ -61,6 +62,9 @@ def train_encoder(
         channels: Feature maps of the body, where no discriminator says them.
         force: Whether to replace an existing file.
         say: Told what happens.
+
+    Returns:
+        The encoder; None where Ctrl-C stopped its training.
 
     Raises:
         OptionError: There is nothing to start from, or the data do not fit.
@@ -79,10 +83,17 @@ def train_encoder(
     say(f"{len(training)} pictures of {training.name}; the encoder starts from {body}")
     state = EncoderState(spec, options, start)
     progress_file = out.with_suffix(".state.safetensors")
-    asked = {"options": dataclasses.asdict(options), "generator": source.generator.provenance.weights_sha256}
+    asked = json.dumps(
+        {
+            "options": dataclasses.asdict(options),
+            "generator": source.generator.provenance.weights_sha256,
+            "encoder": spec.model_dump(mode="json"),
+            "data": [training.name, len(training)],
+        }
+    )
     if progress_file.exists():
         tensors, header = read_tensors(progress_file)
-        if header.get("asked") != json.dumps(asked):
+        if header.get("asked") != asked:
             raise OptionError(f"{progress_file} belongs to another training; remove it, or choose another output")
         state.restore(tensors)
         say(f"Going on from step {state.step}")
@@ -91,18 +102,23 @@ def train_encoder(
     step = make_encoder_step(options, state, generator.spec, weights)
     sampler = Sampler(training, seed=options.seed, batch=options.batch // 2)
     spoken = time.monotonic()
-    while state.step < options.steps:
-        images, labels = sampler.sample(state.step)
-        c = tf.constant(one_hot(labels.tolist(), generator.spec.c_dim)) if labelled and labels is not None else None
-        logs = step(_in_range(images, generator), c, tf.constant(state.step, tf.int32))
-        state.step += 1
-        if state.step % SAVE_INTERVAL == 0:
-            write_tensors(progress_file, state.tensors(), {"asked": json.dumps(asked)})
-        if time.monotonic() - spoken > LINE_SECONDS:
-            spoken = time.monotonic()
-            losses = "  ".join(f"{name} {float(value):.4f}" for name, value in logs.items())
-            say(f"step {state.step}/{options.steps}  {losses}")
-    figures = measure_encoder(state, generator, held_out if len(held_out) else training, labelled=labelled)
+    with interruptible() as interrupted:
+        while state.step < options.steps and not interrupted():
+            images, labels = sampler.sample(state.step)
+            c = tf.constant(one_hot(labels.tolist(), generator.spec.c_dim)) if labelled and labels is not None else None
+            logs = step(_in_range(images, generator), c, tf.constant(state.step, tf.int32))
+            state.step += 1
+            if state.step % SAVE_INTERVAL == 0 or interrupted():
+                write_tensors(progress_file, state.tensors(), {"asked": asked})
+            if time.monotonic() - spoken > LINE_SECONDS:
+                spoken = time.monotonic()
+                losses = "  ".join(f"{name} {float(value):.4f}" for name, value in logs.items())
+                say(f"step {state.step}/{options.steps}  {losses}")
+    if state.step < options.steps:
+        say(f"Stopped and saved at step {state.step}; the same command goes on from there")
+        return None
+    kind = "held-out" if len(held_out) else "training"
+    figures = measure_encoder(state, generator, held_out if len(held_out) else training, kind, labelled=labelled)
     say(json.dumps(figures, indent=1))
     encoder = Encoder(
         spec,
@@ -117,14 +133,15 @@ def train_encoder(
 
 
 def measure_encoder(
-    state: EncoderState, generator: Generator, held_out: Dataset, *, labelled: bool
+    state: EncoderState, generator: Generator, pictures: Dataset, kind: str, *, labelled: bool
 ) -> dict[str, float]:
     """How near the pictures come that are drawn of what is found, and how often the class is right.
 
     Args:
         state: The encoder.
         generator: Its generator.
-        held_out: Real pictures that training did not see.
+        pictures: Real ones.
+        kind: What they are called in the figures: held-out, training.
         labelled: Whether their labels are the generator's classes.
     """
     spec = generator.spec
@@ -132,18 +149,19 @@ def measure_encoder(
     z = z_from_seeds(range(MEASURED), spec.z_dim, spec.z_distribution)
     asked = np.arange(MEASURED) % spec.c_dim if spec.c_dim else None
     drawn = drawer.images(drawer.ws(z, asked) if spec.has_w_space else z, asked)
-    real = _in_range(to_float(held_out.images[:MEASURED]), generator).numpy()
-    known = held_out.labels[:MEASURED] if labelled and held_out.labels is not None else None
+    chosen = np.random.RandomState(0).permutation(len(pictures))[:MEASURED]  # they may lie class by class
+    real = _in_range(to_float(pictures.images[chosen]), generator).numpy()
+    known = pictures.labels[chosen] if labelled and pictures.labels is not None else None
     figures = {}
-    for kind, images, labels in (("held-out", real, known), ("drawn", drawn, asked)):
+    for name, images, labels in ((kind, real, known), ("drawn", drawn, asked)):
         again, classes = _again(state, generator, images)
         low, high = spec.image_range
         levels = 255.0 / (high - low) * (np.clip(again, low, high) - np.clip(images, low, high))
-        figures[f"error on {kind} pictures, grey levels"] = float(
+        figures[f"error on {name} pictures, grey levels"] = float(
             np.sqrt(np.square(levels).mean(axis=(1, 2, 3))).mean()
         )
         if classes is not None and labels is not None:
-            figures[f"class of {kind} pictures found"] = float((classes == labels).mean())
+            figures[f"class of {name} pictures found"] = float((classes == labels).mean())
     return figures
 
 

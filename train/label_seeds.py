@@ -55,6 +55,8 @@ def label_seeds(
         DataError: The data cannot be read, or has no such labels.
         OptionError: The generator has no such class, or the pictures show one value only.
     """
+    if count < 1:
+        raise OptionError(f"--count must be at least 1, found {count}")
     generator = load(checkpoint)
     spec = generator.spec
     pictures = load_dataset(data, resolution=spec.resolution, channels=spec.image_channels, labels=attribute)

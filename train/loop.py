@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import platform
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import Devices, prepare
 from train.drawing import Drawer
 from train.init import read_start, take
+from train.interrupts import interruptible
 from train.metrics.codes import code_agreement
 from train.metrics.measure import measure
 from train.progress import Progress
@@ -32,7 +31,7 @@ from train.state import State
 from train.step import kind_at, make_step
 from train.watch.watcher import Watcher
 
-__all__ = ["train"]
+__all__ = ["sampler_of", "train"]
 
 SILENT = ("distance_real", "distance_fake", "histogram_distance")
 """Figures that are logged, and not shown on the line of progress."""
@@ -80,7 +79,7 @@ def train(
         run = _Run(config, folder, state, data, held_out, devices)
         if run.watcher is not None:
             run.watcher.start(run.kimg, device=devices.text, **_facts(data, held_out))
-        with _interruptible() as interrupted:
+        with interruptible() as interrupted:
             run.until(config.steps, interrupted)
             run.together(0)  # no worker leaves before the first has written all
     if not devices.chief:
@@ -88,6 +87,12 @@ def train(
     if state.step < config.steps:
         say(f"Stopped and saved at {state.step * config.batch / 1000:.1f} kimg; the same command goes on from there")
     return folder.latest_generator()
+
+
+def sampler_of(config: Config, data: Dataset) -> Sampler:
+    """Draws the real pictures. A group of them shares a label only where a group of generated ones does too."""
+    shown = data if config.gives_labels else replace(data, labels=None)
+    return Sampler(shown, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
 
 
 def _facts(data: Dataset, held_out: Dataset) -> dict[str, Any]:
@@ -109,7 +114,7 @@ class _Run:
         self._drawer: Drawer | None = None
         self.writer = _writer(folder, chief=devices.chief)
         self.watcher = Watcher(config, folder.root, self.kimg, LOG_INTERVAL) if devices.chief else None
-        self.sampler = Sampler(data, seed=config.seed, batch=config.batch, group=config.group, mirror=config.mirror)
+        self.sampler = sampler_of(config, data)
 
     @property
     def kimg(self) -> float:
@@ -202,8 +207,7 @@ class _Run:
         """Measure the averaged generator against the held-out pictures."""
         started = time.monotonic()
         cache = self.folder.root / "classifier"
-        with_labels = self.config.use_labels and not self.config.categories
-        figures = measure(self.drawer, self.data, self.held_out, cache, with_labels=with_labels)
+        figures = measure(self.drawer, self.data, self.held_out, cache, with_labels=self.config.gives_labels)
         if self.config.recovers_codes:
             figures |= code_agreement(self.config, self.state)
         record = {"kimg": self.kimg, "seconds": round(time.monotonic() - started, 1), **figures}
@@ -219,22 +223,3 @@ class _Run:
 def _writer(folder: RunFolder, *, chief: bool) -> Any:
     """Where TensorBoard's figures go; nowhere on workers other than the first."""
     return tf.summary.create_file_writer(str(folder.tensorboard)) if chief else tf.summary.create_noop_writer()
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C or SIGTERM asks the loop to stop after its step; the second stops at once."""
-    asked = False
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    previous = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, old in previous.items():
-            signal.signal(number, old)

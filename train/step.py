@@ -70,7 +70,7 @@ def make_step(config: Config, state: State) -> Callable[[Kind], Step]:
 
     def run(images: Tensor, one_hot: Tensor, step: Tensor, kind: Kind) -> Logs:
         seed = tf.stack([config.seed, step])
-        labels = one_hot if state.spec.c_dim and not config.categories else None
+        labels = one_hot if state.spec.c_dim and config.gives_labels else None
         halves = _Halves(config, state, kind, step)
         logs = halves.discriminator(images, labels, step, stream(seed, 1))
         if kind.level is not None:

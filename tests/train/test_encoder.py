@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -173,31 +174,32 @@ def eagerly(monkeypatch):
 
 @pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_end(run, tmp_path, monkeypatch, eagerly, capsys):
-    monkeypatch.setattr(encoder_run, "SAVE_INTERVAL", 2)
     command = ["encoder", str(run), "--steps", "5", "--batch", "4", "-o"]
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     assert main([*command, str(whole)]) == 0
     sample = encoder_run.Sampler.sample
 
     def stop(self, step):
-        if step == 3:
-            raise KeyboardInterrupt
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
         return sample(self, step)
 
     monkeypatch.setattr(encoder_run.Sampler, "sample", stop)
-    with pytest.raises(KeyboardInterrupt):
-        main([*command, str(stopped)])
+    assert main([*command, str(stopped)]) == 0
+    assert "Stopped and saved at step 3" in capsys.readouterr().out and not stopped.exists()
     monkeypatch.setattr(encoder_run.Sampler, "sample", sample)
     assert main([*command, str(stopped), "--lr", "0.1"]) == 2  # it belongs to another training
+    assert main([*command, str(stopped), "--from-scratch", "--channels", "4,4"]) == 2
+    assert main([*command, str(stopped), "--data", "mnist10k"]) == 2
     assert main([*command, str(stopped)]) == 0
-    assert "Going on from step 2" in capsys.readouterr().out
+    assert "Going on from step 3" in capsys.readouterr().out
     first, second = load_encoder(whole), load_encoder(stopped)
     for name, array in first.weights.items():
         np.testing.assert_allclose(second.weights[name], array, rtol=0, atol=1e-5, err_msg=name)
     assert first.generator_sha256 == load(run / "generators" / "kimg000001.0.safetensors").provenance.weights_sha256
     assert set(first.figures) == {
         f"{figure} of {kind} pictures found" if figure == "class" else f"{figure} on {kind} pictures, grey levels"
-        for kind in ("held-out", "drawn")
+        for kind in ("training", "drawn")
         for figure in ("class", "error")
     }
     assert first.training["steps"] == 5 and json.dumps(first.training)

@@ -19,7 +19,7 @@ from ganexport.site import build_site, make_server
 from train.config import PRESETS
 
 TESTS = Path(__file__).parents[1]
-ELSEWHERE = {"digits-tiny", "emoji-people"}  # a toy itself, in test_run.py; digits with augmentation
+ELSEWHERE = {"digits-tiny", "emoji-people", "stylegan2"}  # a toy itself, in test_run.py; digits augmented; digits
 NAMES = [name for name in PRESETS if name not in ELSEWHERE]
 
 pytestmark = pytest.mark.slow

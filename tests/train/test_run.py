@@ -194,6 +194,22 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path):
     assert [p.name for p in (tmp_path / "snapshots").iterdir()] == ["step000000008.safetensors"]
 
 
+@pytest.mark.parametrize(("options", "alike"), [({}, True), ({"use_labels": False}, False), ({"categories": 3}, False)])
+def test_real_groups_share_a_label_where_generated_ones_do(options, alike):
+    """Else D tells a group of real pictures by its class."""
+    from dataclasses import replace
+
+    from train.config import preset
+    from train.data import Dataset
+    from train.loop import sampler_of
+
+    labels = np.arange(64) % 4
+    images = np.broadcast_to(labels[:, None, None, None] * 60, (64, 4, 4, 1)).astype(np.uint8)
+    config = replace(preset("dcgan"), **{"use_labels": True, "batch": 32, "group": 4, **options})
+    shown, _ = sampler_of(config, Dataset(images, labels)).sample(0)
+    assert (shown.reshape(8, 4, -1).std(axis=1) == 0).all() == alike
+
+
 def test_metrics_lines_are_replaced_not_doubled(tmp_path):
     from train.snapshot import RunFolder
 
