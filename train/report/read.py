@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ganexport.errors import CheckpointError, GanExportError, OptionError
 from ganexport.generator import load
@@ -60,7 +60,7 @@ class RunData:
         return [(float(line["kimg"]), float(line[key])) for line in lines if finite(line.get(key))]
 
 
-def finite(value: object) -> bool:
+def finite(value: object) -> TypeGuard[float]:
     """Whether it is a number that can be drawn: a run that went wrong measures some that cannot."""
     return isinstance(value, int | float) and math.isfinite(value)
 
