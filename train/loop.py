@@ -19,13 +19,12 @@ from ganexport.errors import OptionError
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import Devices, prepare
-from train.drawing import Drawer
 from train.init import read_start, take
 from train.interrupts import interruptible
 from train.metrics.codes import code_agreement
 from train.metrics.measure import measure
 from train.progress import Progress
-from train.sampling import drawn_spec, picture_grid, to_generator
+from train.sampling import averaged_drawer, picture_grid, to_generator
 from train.snapshot import RunFolder
 from train.state import State
 from train.step import kind_at, make_step
@@ -111,7 +110,7 @@ class _Run:
         self.config, self.folder, self.state = config, folder, state
         self.data, self.held_out, self.devices, self.strategy = data, held_out, devices, devices.strategy
         self.step_of = make_step(config, state)
-        self._drawer: Drawer | None = None
+        self.drawer = averaged_drawer(config, state)
         self.writer = _writer(folder, chief=devices.chief)
         self.watcher = Watcher(config, folder.root, self.kimg, LOG_INTERVAL) if devices.chief else None
         self.sampler = sampler_of(config, data)
@@ -120,14 +119,6 @@ class _Run:
     def kimg(self) -> float:
         """Thousands of real pictures shown so far."""
         return self.state.step * self.config.batch / 1000
-
-    @property
-    def drawer(self) -> Drawer:
-        """Draws with the averaged generator, as far as it has grown."""
-        state, spec = self.state, drawn_spec(self.config, self.state)
-        if self._drawer is None or self._drawer.spec != spec:
-            self._drawer = Drawer(spec, lambda: state.family.canonical(state.g_ema, spec))
-        return self._drawer
 
     def until(self, steps: int, interrupted: Callable[[], bool]) -> None:
         """Train up to step `steps`, or until interrupted; snapshot on the way and at the end."""
@@ -193,7 +184,7 @@ class _Run:
         """Write the sample grid and the canonical generator, and last the snapshot that makes them final."""
         name = f"kimg{self.kimg:08.1f}"
         to_generator(self.config, self.state, self.data).save(self.folder.generators / f"{name}.safetensors")
-        grid = picture_grid(self.drawer)
+        grid = picture_grid(self.drawer())
         with atomic_path(self.folder.samples / f"{name}.png", force=True) as temporary:
             Image.fromarray(grid.squeeze()).save(temporary, format="png")
         with self.writer.as_default(step=self.state.step):
@@ -207,7 +198,7 @@ class _Run:
         """Measure the averaged generator against the held-out pictures."""
         started = time.monotonic()
         cache = self.folder.root / "classifier"
-        figures = measure(self.drawer, self.data, self.held_out, cache, with_labels=self.config.gives_labels)
+        figures = measure(self.drawer(), self.data, self.held_out, cache, with_labels=self.config.gives_labels)
         if self.config.recovers_codes:
             figures |= code_agreement(self.config, self.state)
         record = {"kimg": self.kimg, "seconds": round(time.monotonic() - started, 1), **figures}

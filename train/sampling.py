@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from ganexport.generator import Generator, Provenance
 from ganexport.latents import z_from_seeds
 from ganexport.pictures import grid
-from ganexport.spec import GeneratorSpec
 from ganexport.weights import hash_tensors
 from train.config import Config
 from train.data import Dataset
 from train.drawing import Drawer
-from train.growing import exported_spec, growth_at
+from train.growing import exported_spec, faded, growth_at
 from train.state import State
 
-__all__ = ["drawn_spec", "picture_grid", "to_generator"]
+__all__ = ["averaged_drawer", "picture_grid", "to_generator"]
 
 
 def picture_grid(drawer: Drawer, columns: int = 12) -> NDArray[np.uint8]:
@@ -34,15 +35,37 @@ def picture_grid(drawer: Drawer, columns: int = 12) -> NDArray[np.uint8]:
     return grid(drawer.pictures(z, labels), columns, rows)
 
 
-def drawn_spec(config: Config, state: State) -> GeneratorSpec:
-    """What the run's generator is at this moment: the whole of it, or the blocks that have come by now."""
-    growth = growth_at(config, state.step)
-    return state.spec if growth is None else exported_spec(state.spec, growth)
+def averaged_drawer(config: Config, state: State) -> Callable[[], Drawer]:
+    """A function that gives the drawer of a run's averaged generator, as far as it has grown when it is called.
+
+    While a block fades in its share is a variable, so that one compiled drawer serves for the whole fade.
+    """
+    fade = tf.Variable(1.0, trainable=False)
+    made: list[Drawer] = []
+
+    def drawer() -> Drawer:
+        growth, spec = growth_at(config, state.step), state.spec
+        if growth is not None:
+            fade.assign(growth.fade)
+            spec = exported_spec(spec, growth._replace(fade=0.5) if growth.fading else growth)
+
+        def weights() -> dict[str, Any]:
+            values = state.g_ema
+            if growth is not None and growth.fading:
+                values = faded(values, growth.level, fade)
+            return state.family.canonical(values, spec)
+
+        if not made or made[-1].spec != spec:
+            made[:] = [Drawer(spec, weights)]
+        return made[-1]
+
+    return drawer
 
 
 def to_generator(config: Config, state: State, data: Dataset) -> Generator:
     """The averaged generator in canonical form, as far as it has grown."""
-    spec = drawn_spec(config, state)
+    growth = growth_at(config, state.step)
+    spec = state.spec if growth is None else exported_spec(state.spec, growth)
     values = {name: v.numpy() for name, v in state.g_ema.items()}
     weights = {k: np.asarray(v, np.float32) for k, v in state.family.canonical(values, spec).items()}
     licence = f"trained on: {data.licence or data.name}"

@@ -13,6 +13,7 @@ from train.config import Config
 from train.data import Dataset
 from train.devices import Devices
 from train.discriminators import growing as discriminator
+from train.drawing import Drawer
 from train.equalized import fold, initial_value
 from train.generators import Latents, grown
 from train.generators.training_ops import TrainingOps
@@ -216,7 +217,9 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_end(architecture, eagerly, t
 
 
 def test_a_run_says_when_it_grows_and_shows_what_has_grown(eagerly, tmp_path, capsys):
-    tiny = dataclasses.replace(config("progressive"), channels=(8, 8, 8), d_channels=(8, 8, 8), resolution=16)
+    tiny = dataclasses.replace(
+        config("progressive"), channels=(8, 8, 8), d_channels=(8, 8, 8), resolution=16, fade_kimg=0.012
+    )
     pictures = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1)).astype(np.uint8)
     data, folder = Dataset(pictures, np.arange(8) % 2), RunFolder(tmp_path)
     folder.begin(tiny)
@@ -224,8 +227,16 @@ def test_a_run_says_when_it_grows_and_shows_what_has_grown(eagerly, tmp_path, ca
     run.until(4, lambda: False)
     told = capsys.readouterr().out
     assert "0.0 kimg: pictures of 4×4 from here on\n" in told and "0.0 kimg: pictures of 8×8 from here on\n" in told
-    assert "16×16" not in told and "resolution 8.000  fade 0.500" in told
+    assert "16×16" not in told and "resolution 8.000  fade 0.333" in told
     grid = np.asarray(Image.open(next(folder.samples.iterdir())))  # [2 rows of 16, 12 columns of 16]
     assert grid.shape == (32, 192)
     np.testing.assert_array_equal(grid, grid[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
     assert (grid != grid[::4, ::4].repeat(4, axis=0).repeat(4, axis=1)).any()
+
+    drawer, z, labels = run.drawer(), np.random.default_rng(1).normal(size=(2, 8)).astype(np.float32), np.arange(2)
+    for run.state.step in (4, 3):  # two thirds and one third of the fade
+        exported = to_generator(tiny, run.state, data)
+        expected = Drawer(exported.spec, lambda exported=exported: exported.weights).pictures(z, labels)
+        drawn = run.drawer().pictures(z, labels)
+        assert np.abs(drawn.astype(int) - expected).max() <= 1
+    assert run.drawer() is drawer
