@@ -9,7 +9,7 @@ from ganexport.bundle import open_bundle
 from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import CheckpointError
 from ganexport.generator import load
-from ganexport.pictures import grid, save_png
+from ganexport.pictures import grid, save_picture
 from ganexport.progress import SILENT, Progress
 from ganexport.site import build_site
 from ganexport.verify import verify
@@ -49,5 +49,5 @@ def run_demo(output: Path, *, force: bool = False, progress: Progress = SILENT) 
         seeds = list(range(COLUMNS)) * classes
         labels = [c for c in range(classes) for _ in range(COLUMNS)] if generator.spec.c_dim else None
         pictures = bundle.generate(seeds, labels)
-        save_png(grid(pictures, COLUMNS, classes), folder / "digits.png", {"ganexport": "digits, seeds 0-9"})
+        save_picture(grid(pictures, COLUMNS, classes), folder / "digits.png", {"ganexport": "digits, seeds 0-9"})
     return {"bundle": output / "digits", "site": output / "site", "picture": output / "digits.png"}

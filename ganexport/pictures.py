@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
+    "check_picture",
     "described",
     "enlarge",
     "enlargement",
@@ -24,7 +25,6 @@ __all__ = [
     "grid_shape",
     "read_picture",
     "save_picture",
-    "save_png",
     "save_webp",
     "smaller",
     "to_image",
@@ -169,28 +169,40 @@ def grid(pictures: Pixels, columns: int, rows: int) -> Pixels:
     return tiled.reshape(rows * h, columns * w, c)
 
 
-def save_png(picture: Pixels, path: Path, text: dict[str, str], *, force: bool = True) -> None:
-    """Write one picture [H, W, C] with its provenance as PNG text, whole or not at all."""
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    for key, value in text.items():
-        info.add_text(key, value)
-    with atomic_path(path, force=force) as temporary:
-        to_image(picture).save(temporary, format="png", pnginfo=info)
-
-
 def save_webp(picture: Pixels, path: Path, *, lossless: bool = True, text: str = "") -> None:
     """Write one picture [H, W, C] as WebP, with a description if there is one."""
     to_image(picture).save(path, format="webp", lossless=lossless, exif=described(text))
 
 
 def save_picture(picture: Pixels, path: Path, text: dict[str, str]) -> None:
-    """Write one picture [H, W, C] with its provenance, whole or not at all: WebP where the name says so, else PNG."""
-    if path.suffix.lower() != ".webp":
-        return save_png(picture, path, text)
+    """Write one picture [H, W, C] with its provenance, whole or not at all: WebP where the name says so, else PNG.
+
+    Raises:
+        OptionError: The name ends like that of another format.
+    """
+    from PIL.PngImagePlugin import PngInfo
+
+    is_webp = check_picture(path) == ".webp"
     with atomic_path(path, force=True) as temporary:
-        save_webp(picture, temporary, text="; ".join(f"{name}: {value}" for name, value in text.items()))
+        if is_webp:
+            save_webp(picture, temporary, text="; ".join(f"{name}: {value}" for name, value in text.items()))
+            return
+        info = PngInfo()
+        for key, value in text.items():
+            info.add_text(key, value)
+        to_image(picture).save(temporary, format="png", pnginfo=info)
+
+
+def check_picture(path: Path) -> str:
+    """The ending of a picture's name, where such a picture can be written.
+
+    Raises:
+        OptionError: Another format is asked for.
+    """
+    kind = path.suffix.lower()
+    if kind not in ("", ".png", ".webp"):
+        raise OptionError(f"a picture is a file that ends in .png or .webp; found {path.name!r}")
+    return kind
 
 
 def described(text: str) -> bytes:

@@ -29,7 +29,7 @@ from ganexport.errors import BundleError, OptionError, OutputExistsError, Parity
 from ganexport.exporters.graphs import ExportOptions
 from ganexport.latent_files import read_latents
 from ganexport.manifest import Manifest, read_manifest
-from ganexport.pictures import from_uint8, read_picture, save_png
+from ganexport.pictures import from_uint8, read_picture, save_picture
 from ganexport.play import draw_classes, encode_files
 from ganexport.revision import Revision
 from ganexport.site import _for_pages
@@ -226,7 +226,7 @@ def saved(pictures: np.ndarray, folder: Path) -> list[Path]:
     """A file for each."""
     files = [folder / f"{i}.png" for i in range(len(pictures))]
     for file, picture in zip(files, pictures, strict=True):
-        save_png(picture, file, {})
+        save_picture(picture, file, {})
     return files
 
 

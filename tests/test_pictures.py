@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from support.generators import oracle_pixels
 
-from ganexport.errors import OptionError, OutputExistsError
-from ganexport.pictures import fit, from_uint8, grid, grid_shape, save_picture, save_png, save_webp, to_uint8
+from ganexport.errors import OptionError
+from ganexport.pictures import fit, from_uint8, grid, grid_shape, save_picture, save_webp, to_uint8
 
 RANGE = (-1.0, 1.0)
 
@@ -184,7 +184,7 @@ def test_picture_files_are_lossless(tmp_path: Path, channels: int, mode: str) ->
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
     if channels == 4:
         picture[..., 3] = 200  # WebP may drop the colour under what cannot be seen
-    save_png(picture, tmp_path / "p.png", {"ganexport": '{"seeds": "1"}', "name": "größe"})
+    save_picture(picture, tmp_path / "p.png", {"ganexport": '{"seeds": "1"}', "name": "größe"})
     save_webp(picture, tmp_path / "p.webp")
     with Image.open(tmp_path / "p.png") as png:
         assert png.mode == mode
@@ -195,14 +195,10 @@ def test_picture_files_are_lossless(tmp_path: Path, channels: int, mode: str) ->
     np.testing.assert_array_equal(seen, picture)
 
 
-def test_an_existing_png_is_kept_without_force(tmp_path: Path) -> None:
-    picture = np.zeros((2, 2, 1), np.uint8)
-    save_png(picture, tmp_path / "p.png", {})
-    before = (tmp_path / "p.png").read_bytes()
-    with pytest.raises(OutputExistsError):
-        save_png(picture + 1, tmp_path / "p.png", {}, force=False)
-    assert (tmp_path / "p.png").read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["p.png"]
+def test_another_format_is_not_written_under_its_name(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"ends in .png or .webp; found 'p.jpg'"):
+        save_picture(np.zeros((2, 2, 1), np.uint8), tmp_path / "p.jpg", {})
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["p.png", "p.WEBP", "p"])

@@ -272,6 +272,8 @@ def test_mixing_takes_the_rows_layers_and_shows_the_sources(tiny: Bundle, dcgan:
     assert (whole[:16, :16] == 255).all()
     same(whole[:16, 16:32], tiny.generate([1], 0)[0])
     same(whole[48:, :16], tiny.generate([3], 2)[0])
+    with pytest.raises(OptionError, match="which layers come from the rows is not said"):
+        mix(studio, studio.seeds([1], 0), studio.seeds([3], 2), [])
     with pytest.raises(OptionError, match="has no w space, and so no layers to mix"):
         mix(Studio(dcgan), Studio(dcgan).seeds([1], 0), Studio(dcgan).seeds([2], 0), ["coarse"])
 
@@ -309,6 +311,9 @@ def test_a_sum_of_what_labelled_seeds_show(tiny: Bundle, tmp_path: Path) -> None
     ]:
         with pytest.raises(OptionError, match=message):
             signed_sum(studio, text, table, label=0)
+    (tmp_path / "b.csv").write_text("seed,hat\n1,1\n2,1\n3,0\n")
+    found = signed_sum(studio, "hat", read_attributes(tmp_path / "b.csv"), label=2).points.latents[0]
+    np.testing.assert_allclose(found, tiny.latents([1, 2], 2).mean(axis=0), atol=1e-6)
 
 
 def test_a_sum_with_directions(digits: Bundle) -> None:

@@ -109,7 +109,7 @@ def draw_sheet(
 ) -> dict[str, Any]:
     """Draw a sheet into one file, or one file a picture into a folder; what was made, for scripts."""
     from ganexport.atomic import atomic_folder
-    from ganexport.pictures import enlarge, enlargement, save_picture
+    from ganexport.pictures import check_picture, enlarge, enlargement, save_picture
 
     points = sheet.points
     found: list[dict[str, Any]] = [{"name": name} for name in points.names]
@@ -124,6 +124,7 @@ def draw_sheet(
                     made.provenance(at, {**facts, "picture": one["name"]}),
                 )
     else:
+        check_picture(output)
         pictures = at.draw(points)
         factor = enlargement(pictures[0], made.size)
         save_picture(enlarge(sheet.assemble(pictures), factor), output, made.provenance(at, facts))

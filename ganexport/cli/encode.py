@@ -30,8 +30,8 @@ def encode(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A .safetensors file for the latents.", show_default=False)
     ] = None,
-    draw: Annotated[Path | None, typer.Option(help="A PNG of each picture beside what is drawn of it.")] = None,
-    classes: Annotated[Path | None, typer.Option(help="A PNG of every class in each picture's style.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="A PNG or WebP of each picture beside what is drawn of it.")] = None,
+    classes: Annotated[Path | None, typer.Option(help="A PNG or WebP of every class in each picture's style.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the latents of pictures with the bundle's encoder.
@@ -39,8 +39,12 @@ def encode(
     Of a picture that is not square the middle is taken, and it is resized to what the generator draws.
     """
     from ganexport.bundle import open_bundle
+    from ganexport.pictures import check_picture
     from ganexport.play import encode_files
 
+    for path in (draw, classes):
+        if path is not None:
+            check_picture(path)
     with progress() as shown:
         opened = open_bundle(bundle)
         found = encode_files(opened, pictures, shown)
@@ -108,7 +112,7 @@ def _write(
     """Write what is asked for."""
     import numpy as np
 
-    from ganexport.pictures import grid, save_png
+    from ganexport.pictures import grid, save_picture
     from ganexport.play import draw_classes
 
     names = found.points.names
@@ -117,8 +121,8 @@ def _write(
         found.save(output)
     if draw is not None:
         pairs = np.stack([found.pictures, found.drawn], axis=1)  # [N, 2, H, W, C]
-        save_png(grid(pairs.reshape(-1, *pairs.shape[2:]), 2, len(names)), draw, text)
+        save_picture(grid(pairs.reshape(-1, *pairs.shape[2:]), 2, len(names)), draw, text)
     if classes is not None:
         drawn = np.concatenate([found.pictures[:, None], draw_classes(bundle, found, shown)], axis=1)
-        save_png(grid(drawn.reshape(-1, *drawn.shape[2:]), drawn.shape[1], len(names)), classes, text)
+        save_picture(grid(drawn.reshape(-1, *drawn.shape[2:]), drawn.shape[1], len(names)), classes, text)
     return [path for path in (output, draw, classes) if path is not None]

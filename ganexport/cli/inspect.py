@@ -18,7 +18,9 @@ __all__ = ["inspect"]
 @app.command(epilog="Example: ganexport inspect digits/ --seed 9 --label 3 --layer b16.conv1 -o inside.png")
 def inspect(
     source: Annotated[Path, typer.Argument(help="A bundle's folder, or a checkpoint.", show_default=False)],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The PNG to write.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The PNG or WebP to write.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The picture to look into.")] = 0,
     label: Annotated[str | None, typer.Option(help="Its class, by index or name.")] = None,
     psi: Annotated[float | None, typer.Option(help="Truncation; the bundle's default without it.")] = None,
@@ -37,7 +39,7 @@ def inspect(
 ) -> None:
     """Show a layer's filters beside the feature maps that they make, and how the last layers assemble the picture."""
     from ganexport.inspect import add_inside, drop_inside, list_layers, look_inside, open_subject
-    from ganexport.pictures import save_png
+    from ganexport.pictures import check_picture, save_picture
 
     if output is None and not (listed or as_json) and web is None:
         raise OptionError("say where the picture goes, for example -o inside.png, or pass --list, --json or --web")
@@ -45,6 +47,8 @@ def inspect(
         raise OptionError(
             "--web puts all layers into the bundle, and --no-web takes them out: neither goes with an output"
         )
+    if output is not None:
+        check_picture(output)
     with progress() as shown:
         shown.stage(f"reading {source}")
         if web:
@@ -63,7 +67,7 @@ def inspect(
             news = f"wrote {output}"
             if output is not None:
                 made = {"ganexport": json.dumps({"inside": inside.title, "layer": chosen.name})}
-                save_png(inside.draw(chosen, channels), output, made)
+                save_picture(inside.draw(chosen, channels), output, made)
     if as_json:
         print(json.dumps(layers if listed else facts, indent=1, ensure_ascii=False))
     elif listed:

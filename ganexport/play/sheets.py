@@ -134,11 +134,13 @@ def mix(studio: Studio, columns: Points, rows: Points, layers: Sequence[str]) ->
         layers: Ranges such as `coarse`, `middle`, `fine`, or `0-3`; each is a band with all rows.
 
     Raises:
-        OptionError: The generator has no w space, or no such layers.
+        OptionError: The generator has no w space, or no such layers; or none are named.
     """
     spec = studio.bundle.manifest.spec
     if not spec.has_w_space:
         raise OptionError(f"a {spec.architecture} generator has no w space, and so no layers to mix")
+    if not layers:
+        raise OptionError("which layers come from the rows is not said: name some, such as coarse or 0-3")
     ranges = [layer_range(text, spec.num_ws) for text in layers]
     bases, donors = studio.placed(columns), studio.placed(rows)
     parts = [bases]

@@ -55,7 +55,7 @@ def signed_sum(studio: Studio, text: str, attributes: Attributes | None = None, 
     directions: list[tuple[Direction, float]] = []
     pictures: list[tuple[Points, float]] = []
     for term in _terms(text):
-        points = _seed(studio, term.what, label) or _attribute(studio, term.what, attributes)
+        points = _seed(studio, term.what, label) or _attribute(studio, term.what, attributes, label)
         if points is None:
             directions.append((_direction(studio, term.what, attributes), term.amount))
         else:
@@ -88,7 +88,7 @@ def _seed(studio: Studio, what: str, label: Label | None) -> Points | None:
     return None if match is None else studio.seeds([int(match["seed"])], match["label"] or label)
 
 
-def _attribute(studio: Studio, what: str, attributes: Attributes | None) -> Points | None:
+def _attribute(studio: Studio, what: str, attributes: Attributes | None, label: Label | None) -> Points | None:
     """The mean of the labelled seeds that show what is said; None where these are no attributes."""
     if attributes is None:
         return None
@@ -105,7 +105,7 @@ def _attribute(studio: Studio, what: str, attributes: Attributes | None) -> Poin
         raise OptionError(f"no labelled seed shows {what}")
     at = np.flatnonzero(chosen).tolist()
     seeds = [attributes.seeds[i] for i in at]
-    labels = None if attributes.labels is None else [attributes.labels[i] for i in at]
+    labels = label if attributes.labels is None else [attributes.labels[i] for i in at]
     return _mean(studio, studio.seeds(seeds, labels), what)
 
 
