@@ -206,20 +206,34 @@ def tfjs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, st
     """What a backend draws of a file; all files of one kind in one Node, and each network once."""
 
     @cache
-    def all_of(backend: str, noise: NoiseMode) -> dict[str, list[Arrays]]:
-        of_network = {hash_of(file): file for file in FILES if noise_of(file) == noise}
+    def all_of(backend: str, kind: tuple[NoiseMode, bool]) -> dict[str, list[Arrays]]:
+        of_network = {hash_of(file): file for file in FILES if kind_of(file) == kind}
         nets = {key: generator_of(file) for key, file in of_network.items()}
         cases = {key: feeds(TFJS_CASES[backend](file)) for key, file in of_network.items()}
-        return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, cases, noise)
+        return replay_tfjs(tmp_path_factory.mktemp(backend), backend, nets, cases, kind[0])
 
-    yield lambda backend, file: all_of(backend, noise_of(file))[hash_of(file)]
+    def kind_of(file: str) -> tuple[NoiseMode, bool]:
+        return noise_of(file), is_large(file)
+
+    yield lambda backend, file: all_of(backend, kind_of(file))[hash_of(file)]
+
+
+def is_large(file: str) -> bool:
+    """Whether plain JavaScript takes so long for it that it is left to the soak tier."""
+    return re.search("64|128", file) is not None
 
 
 def hash_of(file: str) -> str:
     return generator_of(file).provenance.weights_sha256
 
 
-@pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("backend", TFJS_CASES)
+@pytest.mark.parametrize(
+    ("backend", "file"),
+    [
+        pytest.param(backend, file, marks=[pytest.mark.soak] if backend == "cpu" and is_large(file) else [])
+        for backend in TFJS_CASES
+        for file in FILES
+    ],
+)
 def test_tfjs(backend: str, file: str, tfjs: Callable[[str, str], list[Arrays]]) -> None:
     check(tfjs(backend, file), TFJS_CASES[backend](file))
