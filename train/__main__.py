@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ganexport.errors import GanExportError, UserError
-from train.config import PRESETS, Config, preset
+from train.config import Config
+from train.presets import PRESETS, preset
 
 __all__ = ["main"]
 

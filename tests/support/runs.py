@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from train.config import preset
+from train.presets import preset
 
 MEASURED: dict[str, Any] = {
     **{"pictures": 2000, "pictures_held_out": 2000, "features": "classifier", "classifier_accuracy": 0.986},

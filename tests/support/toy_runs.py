@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from train.config import PRESETS, Config
+from train.config import Config
+from train.presets import PRESETS
 
 __all__ = ["toy"]
 

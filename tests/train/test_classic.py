@@ -10,7 +10,7 @@ from oracles import mlp as mlp_oracle
 from ganexport.architectures import weight_shapes
 from ganexport.errors import OptionError
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
-from train.config import preset
+from train.presets import preset
 
 # A float32 forward pass against float64, relative to the greatest number; 1e-6 measured.
 FLOAT32 = 1e-5

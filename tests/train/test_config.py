@@ -10,7 +10,8 @@ import pytest
 
 from ganexport.errors import CheckpointError, OptionError
 from train.__main__ import _parser
-from train.config import AUGMENTATIONS, PRESETS, Config
+from train.config import AUGMENTATIONS, Config
+from train.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ import pytest
 
 from ganexport.architectures import weight_shapes
 from ganexport.errors import OptionError
-from train.config import preset
 from train.equalized import fold, initial_value
+from train.presets import preset
 
 pytest.importorskip("tensorflow")
 

@@ -23,7 +23,7 @@ cluster, devices, out = json.loads(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-from train.config import preset
+from train.presets import preset
 from train.devices import prepare
 from train.state import State
 from train.step import kind_at, make_step

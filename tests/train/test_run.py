@@ -176,7 +176,7 @@ def test_bad_options_give_one_line_and_status_two(arguments, words, tmp_path, ca
 def test_another_configuration_in_the_same_folder_is_refused(tmp_path, capsys):
     out = tmp_path / "run"
     out.mkdir()
-    from train.config import preset
+    from train.presets import preset
 
     preset("digits-tiny").write(out / "config.json")
     assert main(["run", "digits-tiny", "--out", str(out), "--seed", "5"]) == 2
@@ -184,7 +184,7 @@ def test_another_configuration_in_the_same_folder_is_refused(tmp_path, capsys):
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(tmp_path):
-    from train.config import preset
+    from train.presets import preset
     from train.snapshot import RunFolder
 
     (tmp_path / "snapshots").mkdir()
@@ -199,9 +199,9 @@ def test_real_groups_share_a_label_where_generated_ones_do(options, alike):
     """Else D tells a group of real pictures by its class."""
     from dataclasses import replace
 
-    from train.config import preset
     from train.data import Dataset
     from train.loop import sampler_of
+    from train.presets import preset
 
     labels = np.arange(64) % 4
     images = np.broadcast_to(labels[:, None, None, None] * 60, (64, 4, 4, 1)).astype(np.uint8)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from train.config import Config, preset
+from train.config import Config
 from train.metrics.histogram import histogram_distance
+from train.presets import preset
 from train.watch.log import RunLog, read_lines
 from train.watch.warnings import WARNINGS, WINDOW, warnings_of
 from train.watch.watcher import LOG_NAME, Watcher
