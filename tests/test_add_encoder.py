@@ -247,12 +247,12 @@ def test_files_are_encoded_a_few_at_a_time_and_drawn_again(
     found = encode_files(bundle, saved(pictures, tmp_path))
     assert batches == [2, 1]
     np.testing.assert_allclose(found.points.latents, whole.latents, rtol=1e-5, atol=1e-5)
-    assert found.labels == whole.labels
-    again = bundle.draw(bundle.latents((), found.labels, 1.0, z=found.points.latents))
+    assert found.encoded.labels == whole.labels
+    again = bundle.draw(bundle.latents((), found.encoded.labels, 1.0, z=found.points.latents))
     np.testing.assert_allclose(found.drawn.astype(int), again, atol=1)
     every = draw_classes(bundle, found)
     assert every.shape == (3, 3, 16, 16, 3)
-    for i, label in enumerate(found.labels or ()):
+    for i, label in enumerate(found.encoded.labels or ()):
         np.testing.assert_allclose(every[i, label].astype(int), again[i], atol=1)
     with pytest.raises(OptionError, match="no picture to find latents of"):
         encode_files(bundle, [])
@@ -275,7 +275,7 @@ def test_ws_are_found_and_drawn_with_noise_as_an_input(bundle_of: Callable[..., 
     add_encoder(folder, encoder_for(generator.spec, generator.provenance.weights_sha256))
     bundle = open_bundle(folder)
     found = encode_files(bundle, saved(bundle.generate([4], noise="none"), tmp_path))
-    assert (found.points.latents.shape, found.probabilities, found.labels) == ((1, 6, 7), None, None)
+    assert (found.points.latents.shape, found.encoded.probabilities, found.encoded.labels) == ((1, 6, 7), None, None)
     np.testing.assert_array_equal(found.drawn, bundle.draw(found.points.latents, noise="random", seeds=[0]))
     with pytest.raises(OptionError, match="has no classes"):
         draw_classes(bundle, found)
@@ -316,7 +316,7 @@ def test_the_command_line_encodes(encoded: Path, tmp_path: Path, capsys: pytest.
     said = json.loads(capsys.readouterr().out)
     found = encode_files(bundle, files)
     assert [one["picture"] for one in said] == ["a.png", "b.png"]
-    assert [one["label"] for one in said] == found.labels
+    assert [one["label"] for one in said] == found.encoded.labels
     assert [one["error"] for one in said] == [round(error, 2) for error in found.errors]
     rms = np.sqrt(np.mean((found.drawn[0].astype(float) - drawn[0]) ** 2))
     assert found.errors[0] == pytest.approx(rms)
@@ -324,7 +324,7 @@ def test_the_command_line_encodes(encoded: Path, tmp_path: Path, capsys: pytest.
     assert (latents.space, latents.names) == ("z", ("a.png", "b.png"))
     np.testing.assert_array_equal(latents.latents, found.points.latents)
     assert latents.c is not None
-    assert latents.c.argmax(axis=1).tolist() == found.labels
+    assert latents.c.argmax(axis=1).tolist() == found.encoded.labels
     for name, size in (("d.png", (32, 32)), ("c.png", (64, 32))):
         with Image.open(tmp_path / name) as picture:
             assert picture.size == size

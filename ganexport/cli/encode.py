@@ -49,13 +49,13 @@ def encode(
         opened = open_bundle(bundle)
         found = encode_files(opened, pictures, shown)
         written = _write(opened, found, output, draw, classes, shown)
-    names, labels = opened.manifest.labels, found.labels
+    names, labels, probabilities = opened.manifest.labels, found.encoded.labels, found.encoded.probabilities
     each = []
     for i, (name, error) in enumerate(zip(found.points.names, found.errors, strict=True)):
         one: dict[str, object] = {"picture": name, "error": round(error, 2)}
-        if labels is not None and found.probabilities is not None:
+        if labels is not None and probabilities is not None:
             one |= {"label": labels[i], "class": names[labels[i]] if names else str(labels[i])}
-            one["probability"] = round(float(found.probabilities[i, labels[i]]), 4)
+            one["probability"] = round(float(probabilities[i, labels[i]]), 4)
         each.append(one)
     if as_json:
         print(json.dumps(each, indent=1, ensure_ascii=False))

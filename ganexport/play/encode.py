@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.bundle import Bundle
+from ganexport.bundle import Bundle, Encoded
 from ganexport.errors import OptionError
 from ganexport.latent_files import save_latents
 from ganexport.latents import one_hot
@@ -21,7 +21,6 @@ from ganexport.progress import SILENT, Progress
 
 __all__ = ["Found", "draw_classes", "encode_files"]
 
-Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 
@@ -32,19 +31,14 @@ class Found:
     Attributes:
         pictures: As the encoder saw them, uint8 [N, H, W, C].
         points: Their latents, called like the files, in the classes that they were read as.
-        probabilities: Of each class [N, c_dim]; None without classes.
+        encoded: What the encoder gave for them.
         drawn: What the generator draws of the points, uint8 [N, H, W, C].
     """
 
     pictures: Pixels
     points: Points
-    probabilities: Floats | None
+    encoded: Encoded
     drawn: Pixels
-
-    @property
-    def labels(self) -> list[int] | None:
-        """The likeliest class of each picture; None without classes."""
-        return None if self.probabilities is None else [int(one) for one in self.probabilities.argmax(axis=1)]
 
     @property
     def errors(self) -> list[float]:
@@ -73,22 +67,20 @@ def encode_files(bundle: Bundle, paths: Sequence[Path], progress: Progress = SIL
         raise OptionError("there is no picture to find latents of")
     spec, a_run = bundle.manifest.spec, bundle.a_run
     progress.stage("finding the latents", len(paths))
-    pictures, latents, probabilities = [], [], []
+    pictures, parts = [], []
     for start in range(0, len(paths), a_run):
         part = [read_picture(path, spec.resolution, spec.image_channels) for path in paths[start : start + a_run]]
-        encoded = bundle.encode(np.stack(part))
+        parts.append(bundle.encode(np.stack(part)))
         pictures += part
-        latents.append(encoded.latents)
-        if encoded.probabilities is not None:
-            probabilities.append(encoded.probabilities)
         for _ in part:
             progress.step()
-    found = np.concatenate(latents)
-    chances = np.concatenate(probabilities) if probabilities else None
-    in_w = found.ndim == 3
-    c = None if in_w or chances is None else one_hot([int(one) for one in chances.argmax(axis=1)], spec.c_dim)
-    points = Points("w" if in_w else "z", found, c, (0,) * len(found), tuple(path.name for path in paths))
-    return Found(np.stack(pictures), points, chances, _studio(bundle, progress).draw(points))
+    chances = [part.probabilities for part in parts if part.probabilities is not None]
+    latents = np.concatenate([part.latents for part in parts])
+    encoded = Encoded(latents, np.concatenate(chances) if chances else None)
+    in_w = latents.ndim == 3
+    c = None if in_w or encoded.labels is None else one_hot(encoded.labels, spec.c_dim)
+    points = Points("w" if in_w else "z", latents, c, (0,) * len(paths), tuple(path.name for path in paths))
+    return Found(np.stack(pictures), points, encoded, _studio(bundle, progress).draw(points))
 
 
 def draw_classes(bundle: Bundle, found: Found, progress: Progress = SILENT) -> Pixels:
