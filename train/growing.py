@@ -18,7 +18,16 @@ from ganexport.architectures._growing import GrownSpec
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 
-__all__ = ["Growth", "exported_spec", "fade_at", "faded", "growth_at", "pictures_at", "trained_spec"]
+__all__ = [
+    "Growth",
+    "exported_spec",
+    "fade_at",
+    "faded",
+    "growth_at",
+    "left_unlearnt",
+    "pictures_at",
+    "trained_spec",
+]
 
 Tensor = Any
 
@@ -55,6 +64,18 @@ def growth_at(config: Config, step: int) -> Growth | None:
     if into == 0 and fade > 0:
         return Growth(level - 1)
     return Growth(level, into / fade if into < fade else 1.0)
+
+
+def left_unlearnt(config: Config) -> str | None:
+    """A line on a run that ends before its last block has come whole; None where it does come."""
+    growth = growth_at(config, config.steps)
+    if growth is None or growth == Growth(_level(config.resolution)):
+        return None
+    return (
+        f"Warning: at --kimg {config.kimg:g} the run ends while its pictures are of {4 << growth.level}×"
+        f"{4 << growth.level}; for {config.resolution}×{config.resolution} give more, "
+        "or shorten --stable-kimg and --fade-kimg."
+    )
 
 
 def fade_at(config: Config, level: int, step: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from ganexport.errors import OptionError
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import Devices, prepare
+from train.growing import left_unlearnt
 from train.init import read_start, take
 from train.interrupts import interruptible
 from train.metrics.codes import code_agreement
@@ -65,6 +66,8 @@ def train(
     if config.batch % share:
         raise OptionError(f"--batch {config.batch} must be a multiple of --group times the devices, {share} here")
     say(f"{devices.text}; {len(data)} pictures of {data.name}, {data.resolution}×{data.resolution}")
+    if (text := left_unlearnt(config)) is not None:
+        say(text)
     start = read_start(Path(config.init)) if config.init else None
     with strategy.scope():
         state = State(config, data.channels, config.c_dim(data.c_dim), start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -62,3 +62,16 @@ def test_the_documents_run_presets_that_exist() -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     named = {name for page in pages for name in re.findall(r"python -m train run ([a-z][\w-]*)", page.read_text())}
     assert len(named) > 5 and named <= PRESETS.keys()
+
+
+def test_the_flags_in_the_documents_go_with_every_architecture() -> None:
+    """Label smoothing is in the presets that need it, and means nothing in losses without targets."""
+    page = (ROOT / "docs" / "lineage.md").read_text()
+    rows = [row.split() for row in re.findall(r"^\| `(--[^`]*)` \|", page, re.MULTILINE)]
+    assert len(rows) >= 6
+    for flags in rows:
+        for name, start in PRESETS.items():
+            given = vars(_parser().parse_args(["run", name, *flags]))
+            changes = {f.name: given[f.name] for f in fields(Config) if given[f.name] is not None}
+            if "init" not in changes:
+                replace(start, **({"label_smoothing": 0.0} | changes))

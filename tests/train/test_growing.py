@@ -13,7 +13,8 @@ from ganexport.architectures import progressive, stylegan, synthesis, weight_sha
 from ganexport.errors import OptionError
 from ganexport.ops.numpy_ops import NumpyOps
 from train.config import Config
-from train.growing import Growth, exported_spec, fade_at, faded, growth_at, pictures_at, trained_spec
+from train.growing import Growth, exported_spec, fade_at, faded, growth_at, left_unlearnt, pictures_at, trained_spec
+from train.presets import PRESETS
 
 # From 4² to 32²: 12½ steps of the first block, then 25 of each fade and 12½ of the whole.
 CONFIG = Config(architecture="stylegan", start_resolution=4, stable_kimg=0.1, fade_kimg=0.2, batch=8)
@@ -40,6 +41,15 @@ def test_a_fade_that_has_not_begun_is_the_level_before():
     config = dataclasses.replace(CONFIG, batch=4)
     assert growth_at(config, 25) == Growth(0)  # 100 pictures: the fade's share would be 0
     assert growth_at(config, 26) == Growth(1, 4 / 200)
+
+
+def test_a_run_that_ends_too_early_says_so():
+    """The last block has come whole after 100 + 3 · 200 + 2 · 100 pictures."""
+    assert left_unlearnt(dataclasses.replace(CONFIG, kimg=0.904)) is None
+    assert "ends while its pictures are of 32×32" in left_unlearnt(dataclasses.replace(CONFIG, kimg=0.88))
+    assert "of 8×8; for 32×32 give more" in left_unlearnt(dataclasses.replace(CONFIG, kimg=0.4))
+    assert left_unlearnt(dataclasses.replace(CONFIG, start_resolution=0, kimg=0.4)) is None
+    assert all(left_unlearnt(config) is None for config in PRESETS.values())
 
 
 def test_without_a_start_nothing_grows():
