@@ -10,7 +10,7 @@ from ganexport.bundle import check_files
 from ganexport.encoders import EncoderSpec
 from ganexport.encoders.encoder import Encoder
 from ganexport.errors import OptionError, OutputExistsError
-from ganexport.exporters.encoder import ENCODER_EXPORTERS
+from ganexport.exporters.encoder import ENCODER_EXPORTERS, NAME
 from ganexport.manifest import Encoder as EncoderEntry
 from ganexport.manifest import Graph, Manifest, ParityResult, TargetName, read_manifest
 from ganexport.model_card import with_encoder
@@ -22,6 +22,8 @@ __all__ = ["ENCODER_NAME", "add_encoder", "remove_encoder"]
 
 ENCODER_NAME = "encoder.safetensors"
 CARD_NAME = "README.md"
+PLACES = (ENCODER_NAME, f"onnx/{NAME}", f"tfjs/{NAME}/")
+"""Where the files of an encoder begin."""
 
 
 def add_encoder(
@@ -61,6 +63,9 @@ def add_encoder(
     _check_fit(before, encoder)
     with revised(folder) as revision:
         plain = _without(revision)
+        for name in before.files:
+            if name.startswith(PLACES):  # it would be written over, and is a file of the old bundle too
+                revision.drop(name)
         graphs: dict[TargetName, Graph] = {}
         for target in plain.targets:
             progress.stage(f"writing the encoder for {target}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from ganexport.latent_files import read_latents
 from ganexport.manifest import Manifest, read_manifest
 from ganexport.pictures import from_uint8, read_picture, save_picture
 from ganexport.play import draw_classes, encode_files
-from ganexport.revision import Revision
+from ganexport.revision import Revision, revised
 from ganexport.site import _for_pages
 from ganexport.verify import verify
 
@@ -178,6 +179,21 @@ def test_a_bundle_is_never_half_changed(
     with pytest.raises(type(stop)):
         add_encoder(bundle, encoder)
     assert tree(bundle.parent) == before
+
+
+def test_what_lies_where_an_encoder_goes_is_not_written_through(
+    bundle: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with revised(bundle) as revision:
+        revision.new("onnx/encoder.onnx").write_text("something else")
+        revision.save(revision.before)
+    before = tree(bundle)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(adding, "check_encoder", Mock(side_effect=OSError("disk full")))
+        add_encoder(bundle, encoder)
+    assert tree(bundle) == before
+    add_encoder(bundle, encoder)
+    check_files(bundle, read_manifest(bundle))
 
 
 def rewritten(folder: Path, change: Callable[[Manifest], Manifest]) -> None:
