@@ -15,6 +15,9 @@ from train.devices import cluster_from, place_in
 
 ROOT = Path(__file__).parents[2]
 
+OF_ONE_DEVICE = ("distance_real", "distance_fake", "histogram_distance")
+"""Each device looks at its own pictures only, so these are of smaller batches; nobody learns from them."""
+
 PROGRAM = """
 import json, sys
 from dataclasses import replace
@@ -87,8 +90,10 @@ def alone(tmp_path_factory):
 
 
 def assert_same(losses, expected):
-    assert losses.keys() == expected.keys() and len(expected) > 12
-    for name, value in expected.items():
+    assert losses.keys() == expected.keys()
+    compared = {name: value for name, value in expected.items() if name.split()[-1] not in OF_ONE_DEVICE}
+    assert len(compared) > 12
+    for name, value in compared.items():
         np.testing.assert_allclose(losses[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
 
 

@@ -17,7 +17,10 @@ GOLDEN = (5.0**0.5 - 1.0) / 2.0
 
 
 def observe(reals: Tensor, fakes: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
-    """Figures of real and of generated pictures [N, H, W, C] in −1…1, with the same labels [N, c_dim]."""
+    """Figures of real and of generated pictures [N, H, W, C] in −1…1, with the same labels [N, c_dim].
+
+    They are those of one device's pictures; a run's are the means over its devices.
+    """
     return {
         "distance_real": mean_distance(reals, labels),
         "distance_fake": mean_distance(fakes, labels),
