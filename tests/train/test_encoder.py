@@ -22,7 +22,8 @@ from train.__main__ import main  # noqa: E402
 from train.config import Config  # noqa: E402
 from train.data import Dataset  # noqa: E402
 from train.discriminators import convolutional as dcgan  # noqa: E402
-from train.discriminators.residual import STATISTICS, discriminate, parameters  # noqa: E402
+from train.discriminators.minibatch import statistics_of  # noqa: E402
+from train.discriminators.residual import discriminate, parameters  # noqa: E402
 from train.encoder import EncoderState, encoder_parameters, make_encoder_step  # noqa: E402
 from train.encoder_options import EncoderOptions  # noqa: E402
 from train.encoder_start import body_of, convolutional_body, find_source, residual_body  # noqa: E402
@@ -67,7 +68,7 @@ def test_the_encoder_sees_what_the_discriminator_saw(c_dim):
 
     trained = parameters(config, spec(config, 3, c_dim))
     values = {name: initial_value(name, p, 7) + np.float32(0.1 * name.endswith("bias")) for name, p in trained.items()}
-    values["b4.conv.weight"][:, :, -STATISTICS:] = 0
+    values["b4.conv.weight"][:, :, -statistics_of(config.d_channels[0]) :] = 0
     images = np.random.default_rng(1).uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32)
     labels = tf.one_hot([0, 0, 1, 1], c_dim) if c_dim else None
     features = discriminate(fold(values, trained), tf.constant(images), labels, config).features.numpy()

@@ -14,8 +14,8 @@ import tensorflow as tf
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
-from train.discriminators.minibatch import check_divisible, comparison, minibatch_stddev
-from train.discriminators.residual import STATISTICS, projected
+from train.discriminators.minibatch import comparison, minibatch_stddev, statistics_of
+from train.discriminators.residual import projected
 from train.equalized import Parameter
 
 __all__ = ["FADE", "discriminate", "parameters"]
@@ -33,7 +33,6 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
     Source: Karras et al. 2018, table 2; section 4.1 for the gains.
     """
     channels, shapes = config.d_channels, dict[str, tuple[int, ...]]()
-    check_divisible(channels[0], STATISTICS)
     for i, width in enumerate(channels):
         block = f"b{4 << i}"
         shapes[f"{block}.fromrgb.weight"] = (1, 1, spec.image_channels, width)
@@ -43,7 +42,7 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
             shapes[f"{block}.conv0.weight"], shapes[f"{block}.conv0.bias"] = (3, 3, width, width), (width,)
             shapes[f"{block}.conv1.weight"], shapes[f"{block}.conv1.bias"] = (3, 3, width, out), (out,)
     width = channels[0]
-    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + STATISTICS, width), (width,)
+    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + statistics_of(width), width), (width,)
     shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
     if spec.c_dim:
         shapes["label.weight"] = (spec.c_dim, width + config.minibatch_views)
@@ -84,7 +83,7 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
         if fade is not None:
             before = layer(_halved(images), f"b{size}.fromrgb")
             x, fade = before + tf.cast(fade, x.dtype) * (x - before), None
-    x = tf.concat([x, minibatch_stddev(x, config.group, STATISTICS)], axis=-1)  # [N, 4, 4, C + S]
+    x = tf.concat([x, minibatch_stddev(x, config.group, statistics_of(x.shape[-1]))], axis=-1)  # [N, 4, 4, C + S]
     x = tf.reshape(layer(x, "b4.conv"), [-1, 16 * config.d_channels[0]])  # [N, 16 C]
     x = tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)) + tf.cast(weights["b4.fc.bias"], x.dtype)
     return projected(weights, tf.cast(tf.nn.leaky_relu(x, SLOPE), tf.float32), labels, config)

@@ -12,11 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from ganexport.errors import OptionError
 from train.config import Config
 from train.equalized import Parameter
 
-__all__ = ["check_divisible", "compared", "comparison", "minibatch_similarity", "minibatch_stddev"]
+__all__ = ["compared", "comparison", "minibatch_similarity", "minibatch_stddev", "statistics_of"]
 
 Tensor = Any
 VIEWS = "minibatch.views"
@@ -37,14 +36,13 @@ def compared(weights: Mapping[str, Tensor], features: Tensor, config: Config) ->
     return tf.concat([features, minibatch_similarity(features, weights[VIEWS], config.group)], axis=1)
 
 
-def check_divisible(channels: int, statistics: int) -> None:
-    """Check that so many channels of the smallest maps can be divided for `minibatch_stddev`.
+def statistics_of(channels: int) -> int:
+    """How many maps of minibatch standard deviation stand beside so many feature maps: 8, or what divides them evenly.
 
-    Raises:
-        OptionError: They cannot.
+    With equalised learning rates a single one among many channels is heard too late: small generators had collapsed by
+    then.
     """
-    if channels % statistics:
-        raise OptionError(f"the first of --d-channels must be a multiple of {statistics}, found {channels}")
+    return math.gcd(channels, 8)
 
 
 def minibatch_stddev(x: Tensor, group: int, statistics: int) -> Tensor:

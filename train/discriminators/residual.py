@@ -16,23 +16,19 @@ from ganexport.ops.protocol import fir_taps
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
-from train.discriminators.minibatch import check_divisible, compared, comparison, minibatch_stddev
+from train.discriminators.minibatch import compared, comparison, minibatch_stddev, statistics_of
 from train.equalized import Parameter
 
-__all__ = ["STATISTICS", "discriminate", "parameters", "projected"]
+__all__ = ["discriminate", "parameters", "projected"]
 
 Tensor = Any
 FIR = (1.0, 3.0, 3.0, 1.0)
 SLOPE, GAIN = 0.2, math.sqrt(2.0)
-STATISTICS = 8
-"""Maps of minibatch standard deviation. With equalised learning rates a single one among many channels is heard too
-late: small generators had collapsed by then."""
 
 
 def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
     """Parameters by name; `d_channels` run from 4×4 up to the full resolution, as in the generator."""
     channels = config.d_channels
-    check_divisible(channels[0], STATISTICS)
     shapes: dict[str, tuple[int, ...]] = {"fromrgb.weight": (1, 1, spec.image_channels, channels[-1])}
     shapes["fromrgb.bias"] = (channels[-1],)
     for i in range(len(channels) - 1, 0, -1):
@@ -41,7 +37,7 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
         shapes[f"{block}.conv1.weight"], shapes[f"{block}.conv1.bias"] = (3, 3, into, out), (out,)
         shapes[f"{block}.skip.weight"] = (1, 1, into, out)
     width = channels[0]
-    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + STATISTICS, width), (width,)
+    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + statistics_of(width), width), (width,)
     shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
     if spec.c_dim:
         shapes["label.weight"] = (spec.c_dim, width + config.minibatch_views)
@@ -84,7 +80,7 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
         x = activate(conv(x, f"{block}.conv0.weight"), f"{block}.conv0.bias")
         x = conv(_blur(x, (2, 2)), f"{block}.conv1.weight", stride=2, padding="VALID")
         x = (activate(x, f"{block}.conv1.bias") + shortcut) * math.sqrt(0.5)  # [N, H/2, W/2, C']
-    x = tf.concat([x, minibatch_stddev(x, config.group, STATISTICS)], axis=-1)  # [N, 4, 4, C + S]
+    x = tf.concat([x, minibatch_stddev(x, config.group, statistics_of(x.shape[-1]))], axis=-1)  # [N, 4, 4, C + S]
     x = activate(conv(x, "b4.conv.weight"), "b4.conv.bias")
     x = tf.reshape(x, [-1, math.prod(x.shape[1:])])  # [N, 16 C]
     x = activate(tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)), "b4.fc.bias")
