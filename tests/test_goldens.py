@@ -220,7 +220,7 @@ def tfjs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, st
 
 def is_large(file: str) -> bool:
     """Whether plain JavaScript takes so long for it that it is left to the soak tier."""
-    return re.search("64|128", file) is not None
+    return re.search("64|128|sg3[rt]", file) is not None
 
 
 def hash_of(file: str) -> str:

@@ -97,7 +97,7 @@ def assert_same(losses, expected):
         np.testing.assert_allclose(losses[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_devices_of_one_machine_do_what_one_does(alone, tmp_path):
     (found,) = results([start(tmp_path / "two", devices=2)], [tmp_path / "two"])
     assert "Training on 2 devices" in found["text"]

@@ -111,7 +111,7 @@ def test_a_run_has_a_report_and_a_film(uninterrupted, tmp_path):
     np.testing.assert_allclose(read_run(without).series("loss_d"), logged, rtol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_killed_run_goes_on_to_the_same_end(uninterrupted, tmp_path):
     out = tmp_path / "run"
     process = start(out)
