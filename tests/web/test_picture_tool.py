@@ -183,8 +183,7 @@ def test_a_picture_that_is_brought(open_page: Open, encoding_site: str, digits: 
 def test_recorded_pictures_are_read_as_what_they_are(
     open_page: Open, encoding_site: str, digits: Bundle, digits_bundle: Path
 ) -> None:
-    if read_manifest(digits_bundle).encoder is None:
-        pytest.skip("the shipped digits have no encoder")
+    assert read_manifest(digits_bundle).encoder is not None
     page = open_page(f"{encoding_site}{FAST}&model=digits&tool=picture").page
     wait_until_drawn(page)
     goldens = digits.manifest.goldens
