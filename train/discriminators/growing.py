@@ -14,8 +14,8 @@ import tensorflow as tf
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
+from train.discriminators._end import end_shapes, projected
 from train.discriminators.minibatch import comparison, minibatch_stddev, statistics_of
-from train.discriminators.residual import projected
 from train.equalized import Parameter
 
 __all__ = ["FADE", "discriminate", "parameters"]
@@ -41,14 +41,8 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
             out = channels[i - 1]
             shapes[f"{block}.conv0.weight"], shapes[f"{block}.conv0.bias"] = (3, 3, width, width), (width,)
             shapes[f"{block}.conv1.weight"], shapes[f"{block}.conv1.bias"] = (3, 3, width, out), (out,)
-    width = channels[0]
-    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + statistics_of(width), width), (width,)
-    shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
-    if spec.c_dim:
-        shapes["label.weight"] = (spec.c_dim, width + config.minibatch_views)
-    else:
-        shapes["out.weight"], shapes["out.bias"] = (width + config.minibatch_views,), ()
-    return {name: _parameter(name, shape) for name, shape in shapes.items()} | comparison(width, config)
+    shapes |= end_shapes(config, spec)
+    return {name: _parameter(name, shape) for name, shape in shapes.items()} | comparison(channels[0], config)
 
 
 def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:

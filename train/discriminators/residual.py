@@ -16,10 +16,11 @@ from ganexport.ops.protocol import fir_taps
 from ganexport.spec import GeneratorSpec
 from train.config import Config
 from train.discriminators import Answers
-from train.discriminators.minibatch import compared, comparison, minibatch_stddev, statistics_of
+from train.discriminators._end import end_shapes, projected
+from train.discriminators.minibatch import comparison, minibatch_stddev, statistics_of
 from train.equalized import Parameter
 
-__all__ = ["discriminate", "parameters", "projected"]
+__all__ = ["discriminate", "parameters"]
 
 Tensor = Any
 FIR = (1.0, 3.0, 3.0, 1.0)
@@ -36,14 +37,8 @@ def parameters(config: Config, spec: GeneratorSpec) -> dict[str, Parameter]:
         shapes[f"{block}.conv0.weight"], shapes[f"{block}.conv0.bias"] = (3, 3, into, into), (into,)
         shapes[f"{block}.conv1.weight"], shapes[f"{block}.conv1.bias"] = (3, 3, into, out), (out,)
         shapes[f"{block}.skip.weight"] = (1, 1, into, out)
-    width = channels[0]
-    shapes["b4.conv.weight"], shapes["b4.conv.bias"] = (3, 3, width + statistics_of(width), width), (width,)
-    shapes["b4.fc.weight"], shapes["b4.fc.bias"] = (16 * width, width), (width,)
-    if spec.c_dim:
-        shapes["label.weight"] = (spec.c_dim, width + config.minibatch_views)
-    else:
-        shapes["out.weight"], shapes["out.bias"] = (width + config.minibatch_views,), ()
-    return {name: _parameter(name, shape) for name, shape in shapes.items()} | comparison(width, config)
+    shapes |= end_shapes(config, spec)
+    return {name: _parameter(name, shape) for name, shape in shapes.items()} | comparison(channels[0], config)
 
 
 def _parameter(name: str, shape: tuple[int, ...]) -> Parameter:
@@ -85,16 +80,6 @@ def discriminate(weights: Mapping[str, Tensor], images: Tensor, labels: Tensor |
     x = tf.reshape(x, [-1, math.prod(x.shape[1:])])  # [N, 16 C]
     x = activate(tf.matmul(x, tf.cast(weights["b4.fc.weight"], x.dtype)), "b4.fc.bias")
     return projected(weights, tf.cast(x, tf.float32), labels, config)
-
-
-def projected(weights: Mapping[str, Tensor], features: Tensor, labels: Tensor | None, config: Config) -> Answers:
-    """Features [N, F] float32 -> logits: a dense layer's, or the projection on the label's direction."""
-    x = compared(weights, features, config)  # [N, F + views]
-    if labels is None:
-        return Answers(tf.reduce_sum(x * weights["out.weight"], axis=1) + weights["out.bias"], features)
-    direction = tf.matmul(labels, weights["label.weight"])  # [N, F + views]
-    direction *= tf.math.rsqrt(tf.reduce_mean(tf.square(direction), axis=1, keepdims=True) + 1e-8)
-    return Answers(tf.reduce_sum(x * direction, axis=1) / math.sqrt(x.shape[1]), features)
 
 
 def _blur(x: Tensor, padding: tuple[int, int], stride: int = 1) -> Tensor:
