@@ -20,6 +20,7 @@ from train.config import Config
 
 __all__ = [
     "Growth",
+    "begins_level",
     "exported_spec",
     "fade_at",
     "faded",
@@ -64,6 +65,12 @@ def growth_at(config: Config, step: int) -> Growth | None:
     if into == 0 and fade > 0:
         return Growth(level - 1)
     return Growth(level, into / fade if into < fade else 1.0)
+
+
+def begins_level(config: Config, step: int) -> bool:
+    """Whether a new block takes part from step number `step` on, which did not in the step before."""
+    now, before = growth_at(config, step), growth_at(config, step - 1) if step else None
+    return now is not None and before is not None and now.level != before.level
 
 
 def left_unlearnt(config: Config) -> str | None:

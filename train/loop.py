@@ -19,7 +19,7 @@ from ganexport.errors import OptionError
 from train.config import Config
 from train.data import Dataset, Sampler, load_dataset, split
 from train.devices import Devices, prepare
-from train.growing import left_unlearnt
+from train.growing import begins_level, left_unlearnt
 from train.init import read_start, take
 from train.interrupts import interruptible
 from train.metrics.codes import code_agreement
@@ -135,6 +135,8 @@ class _Run:
                 if kind.level is not None and kind.level != level:
                     level = kind.level
                     progress.note(f"{self.kimg:.1f} kimg: pictures of {4 << level}×{4 << level} from here on")
+                if begins_level(config, state.step):
+                    state.forget_moments()
                 logs |= self.step_of(kind)(images, one_hot, tf.constant(state.step, tf.int32))
                 state.step += 1
                 if self.watcher is not None and (state.step % LOG_INTERVAL == 0 or state.step == steps):

@@ -42,12 +42,14 @@ class State:
         self.g_trainable = [v for name, v in self.g.items() if self.g_parameters[name].trainable]
         self.d_trainable = [v for name, v in self.d.items() if self.d_parameters[name].trainable]
         end = config.step_at(config.anneal_kimg)
-        self.g_optimizer = _adam(config, config.g_lr, self.g_trainable, (end - config.d_pretrain) // config.d_steps)
-        self.d_optimizer = _adam(config, config.d_lr, self.d_trainable, end)
+        self.g_descent = _Descent(config, config.g_lr, (end - config.d_pretrain) // config.d_steps)
+        self.d_descent = _Descent(config, config.d_lr, end)
+        self.g_optimizer = _adam(config, self.g_descent, self.g_trainable)
+        self.d_optimizer = _adam(config, self.d_descent, self.d_trainable)
         self.augment_p = _variable(np.asarray(config.augment_p, np.float32), trainable=False)
         self.overfitting = _variable(np.zeros((), np.float32), trainable=False)
         self.path_length = _variable(np.zeros((), np.float32), trainable=False)
-        self.step = 0
+        self.grows, self.step = config.start_resolution > 0, 0
 
     def _named(self) -> dict[str, Tensor]:
         named: dict[str, Tensor] = {"augment.p": self.augment_p, "augment.overfitting": self.overfitting}
@@ -56,7 +58,22 @@ class State:
             named |= {f"{prefix}.{name}": v for name, v in variables.items()}
         for prefix, optimizer in (("g_adam", self.g_optimizer), ("d_adam", self.d_optimizer)):
             named |= {f"{prefix}.{i:03d}": v for i, v in enumerate(optimizer.variables)}
+        if self.grows:
+            named |= {"g_adam.before": self.g_descent.before, "d_adam.before": self.d_descent.before}
         return named
+
+    def forget_moments(self) -> None:
+        """Let both optimisers begin anew; their learning rates go on where they were.
+
+        Adam corrects its moments for having begun at zero by its count of steps. Weights that join later begin at zero
+        when the count is high already, and would at first move by (1 - beta1) / √(1 - beta2) learning rates.
+
+        Source: Kingma and Ba 2015, section 3.
+        """
+        for optimizer, descent in ((self.g_optimizer, self.g_descent), (self.d_optimizer, self.d_descent)):
+            descent.before.assign_add(tf.cast(optimizer.iterations, tf.int32))
+            for variable in optimizer.variables:
+                variable.assign(tf.zeros_like(variable))
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """A copy of everything, by name."""
@@ -87,13 +104,27 @@ def _variables(parameters: dict[str, Parameter], seed: int) -> dict[str, Tensor]
     return {name: _variable(initial_value(name, p, seed), trainable=p.trainable) for name, p in parameters.items()}
 
 
-def _variable(value: NDArray[np.float32], *, trainable: bool) -> Tensor:
+def _variable(value: NDArray[np.generic], *, trainable: bool) -> Tensor:
     return tf.Variable(value, trainable=trainable, aggregation=tf.VariableAggregation.MEAN)
 
 
-def _adam(config: Config, learning_rate: float, variables: list[Tensor], steps: int) -> Tensor:
-    """Adam whose learning rate comes to its end in so many of its own steps: the generator may take fewer."""
-    schedule = tf.keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps), alpha=config.lr_end)
-    optimizer = tf.keras.optimizers.Adam(schedule, beta_1=config.beta1, beta_2=config.beta2, epsilon=1e-8)
+class _Descent(tf.keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """A learning rate that comes to its end in so many of its optimiser's own steps: the generator may take fewer.
+
+    Attributes:
+        before: int32 scalar; steps that the optimiser took before it began anew.
+    """
+
+    def __init__(self, config: Config, learning_rate: float, steps: int) -> None:
+        self.before = _variable(np.zeros((), np.int32), trainable=False)
+        self._cosine = tf.keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps), alpha=config.lr_end)
+
+    def __call__(self, step: Tensor) -> Tensor:
+        """The learning rate of a step."""
+        return self._cosine(tf.cast(step, tf.int32) + self.before)
+
+
+def _adam(config: Config, learning_rate: _Descent, variables: list[Tensor]) -> Tensor:
+    optimizer = tf.keras.optimizers.Adam(learning_rate, beta_1=config.beta1, beta_2=config.beta2, epsilon=1e-8)
     optimizer.build(variables)
     return optimizer

@@ -13,7 +13,17 @@ from ganexport.architectures import progressive, stylegan, synthesis, weight_sha
 from ganexport.errors import OptionError
 from ganexport.ops.numpy_ops import NumpyOps
 from train.config import Config
-from train.growing import Growth, exported_spec, fade_at, faded, growth_at, left_unlearnt, pictures_at, trained_spec
+from train.growing import (
+    Growth,
+    begins_level,
+    exported_spec,
+    fade_at,
+    faded,
+    growth_at,
+    left_unlearnt,
+    pictures_at,
+    trained_spec,
+)
 from train.presets import PRESETS
 
 # From 4² to 32²: 12½ steps of the first block, then 25 of each fade and 12½ of the whole.
@@ -52,8 +62,13 @@ def test_a_run_that_ends_too_early_says_so():
     assert all(left_unlearnt(config) is None for config in PRESETS.values())
 
 
+def test_a_level_begins_with_its_first_step():
+    assert [step for step in range(500) if begins_level(CONFIG, step)] == [13, 51, 88]
+
+
 def test_without_a_start_nothing_grows():
-    assert growth_at(dataclasses.replace(CONFIG, start_resolution=0), 7) is None
+    never = dataclasses.replace(CONFIG, start_resolution=0)
+    assert growth_at(never, 7) is None and not any(begins_level(never, step) for step in range(300))
     whole = dataclasses.replace(CONFIG, start_resolution=32)
     assert {growth_at(whole, step) for step in range(300)} == {Growth(3)}
 

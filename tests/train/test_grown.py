@@ -17,7 +17,7 @@ from train.drawing import Drawer
 from train.equalized import fold, initial_value
 from train.generators import Latents, grown
 from train.generators.training_ops import TrainingOps
-from train.growing import faded, growth_at, trained_spec
+from train.growing import begins_level, faded, growth_at, trained_spec
 from train.loop import _Run
 from train.sampling import to_generator
 from train.snapshot import RunFolder
@@ -186,6 +186,8 @@ def go_on(config, state, steps):
     step_of, labels = make_step(config, state), tf.one_hot([0, 0, 1, 1], 2)
     for step in range(state.step, steps):
         images = tf.random.stateless_uniform([4, 8, 8, 1], [7, step], -1.0, 1.0)
+        if begins_level(config, step):
+            state.forget_moments()
         step_of(kind_at(config, step))(images, labels, tf.constant(step))
         state.step = step + 1
     return state
@@ -216,6 +218,22 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_end(architecture, eagerly, t
     assert {result.status for result in manifest.parity} == {"ok"}
 
 
+def test_what_joins_late_moves_no_faster_than_what_was_there(eagerly):
+    """Adam's first step is of one learning rate, whenever it comes; the rate goes on in its descent."""
+    tiny = dataclasses.replace(config("progressive", beta1=0.0, beta2=0.99, lr_end=0.5, anneal_kimg=0.02), kimg=0.4)
+    tiny = dataclasses.replace(tiny, stable_kimg=0.2, fade_kimg=0.2)  # the second block joins in step 51, share 1/50
+    state = State(tiny, 1, 2)
+    for optimizer in (state.g_optimizer, state.d_optimizer):
+        optimizer.iterations.assign(50)
+    state.step = 51
+    before = {name: v.numpy() for name, v in state.g.items()}
+    go_on(tiny, state, 52)
+    moved = {name: np.abs(v.numpy() - before[name]).max() / (0.5 * tiny.g_lr) for name, v in state.g.items()}
+    assert moved["synthesis.b8.conv0.weight"] == pytest.approx(1.0, abs=0.01)
+    assert moved["synthesis.b4.conv1.weight"] == pytest.approx(1.0, abs=0.01)
+    assert (state.g_optimizer.iterations.numpy(), state.g_descent.before.numpy()) == (1, 50)
+
+
 def test_a_run_says_when_it_grows_and_shows_what_has_grown(eagerly, tmp_path, capsys):
     tiny = dataclasses.replace(
         config("progressive"), channels=(8, 8, 8), d_channels=(8, 8, 8), resolution=16, fade_kimg=0.012
@@ -227,6 +245,7 @@ def test_a_run_says_when_it_grows_and_shows_what_has_grown(eagerly, tmp_path, ca
     run.until(4, lambda: False)
     told = capsys.readouterr().out
     assert "0.0 kimg: pictures of 4×4 from here on\n" in told and "0.0 kimg: pictures of 8×8 from here on\n" in told
+    assert run.state.d_descent.before.numpy() == 3  # the optimisers began anew with the second block
     assert "16×16" not in told and "resolution 8.000  fade 0.333" in told
     grid = np.asarray(Image.open(next(folder.samples.iterdir())))  # [2 rows of 16, 12 columns of 16]
     assert grid.shape == (32, 192)
