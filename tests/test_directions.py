@@ -312,7 +312,9 @@ def test_attributes_are_mean_differences_and_covariances(tiny_bundle: Path, tmp_
     covariance = np.asarray([np.cov(column, age)[0, 1] for column in w.T])
     unit = second.vector / np.linalg.norm(second.vector)
     np.testing.assert_allclose(unit, covariance / np.linalg.norm(covariance), atol=1e-5)
-    assert second.direction.range == (-3.0, 3.0)
+    slope = np.linalg.norm(covariance) / np.var(age, ddof=1)
+    reach = np.ceil(slope * (max(age) - min(age)) / np.linalg.norm(second.vector))
+    assert second.direction.range == (-max(3, reach), max(3, reach))
 
 
 def test_attributes_of_a_family_in_z(dcgan_bundle: Path, tmp_path: Path) -> None:

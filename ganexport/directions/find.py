@@ -161,8 +161,8 @@ class _Finder:
             step = covariance_with(latents, values)
             if not np.linalg.norm(step) > 0:
                 raise OptionError(f"{path}: the latents do not differ with {name!r}")
-            two = values.min() == 0 and values.max() == 1 and len(set(values)) == 2
-            distance = float(np.linalg.norm(step)) / float(values.std()) if two else 0.0
+            span = min(float(np.ptp(values)), 4 * float(values.std()))  # without numbers that lie far from the others
+            distance = span * float(np.linalg.norm(step)) / float(values.std())
             plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.") or str(i)
             found.append(self._found("attribute", plain, step, title=name, distance=distance))
         return found

@@ -29,6 +29,7 @@ __all__ = [
     "forward",
     "initial_weights",
     "load_or_train",
+    "recipe_for",
     "train_classifier",
 ]
 
@@ -69,6 +70,11 @@ class Recipe:
     seed: int = 0
 
 
+def recipe_for(training: Dataset) -> Recipe:
+    """The usual recipe; fewer than 5,000 pictures are looked at more often, up to 60 times each."""
+    return Recipe(epochs=max(Recipe.epochs, min(60, 60_000 // max(1, len(training)))))
+
+
 class Judged(NamedTuple):
     """What is said of N pictures: features float32 [N, 64], classes int64 [N] or None where nobody knows them."""
 
@@ -103,7 +109,7 @@ def load_or_train(
     held_out: Dataset,
     cache: Path,
     *,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe | None = None,
     report: Callable[[str], None] = print,
 ) -> Classifier:
     """Take the classifier of these very pictures and this recipe from `cache`, or train it and put it there.
@@ -112,12 +118,13 @@ def load_or_train(
         training: Labelled pictures.
         held_out: Labelled pictures its accuracy is measured on.
         cache: Folder; made when missing.
-        recipe: How to train.
+        recipe: How to train; None for `recipe_for`.
         report: Takes one line of progress at a time.
 
     Raises:
         DataError: The pictures have no labels.
     """
+    recipe = recipe or recipe_for(training)
     path = cache / f"classifier-{_key(training, held_out, recipe)[:16]}.safetensors"
     found = _read(path)
     if found is not None:
