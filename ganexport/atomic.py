@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,16 +15,26 @@ __all__ = ["atomic_folder", "atomic_path"]
 
 
 @contextmanager
-def atomic_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+def atomic_folder(path: Path, *, kind: str, is_one: Callable[[Path], bool], force: bool = False) -> Iterator[Path]:
     """A temporary folder beside `path` that becomes `path` when the block ends well, and vanishes otherwise.
 
-    With `force` an existing folder is replaced at the end, and kept if anything goes wrong before.
+    With `force` an existing folder of the same kind, or an empty one, is replaced at the end, and kept if anything goes
+    wrong before. Whatever else stands there stays.
+
+    Args:
+        path: The folder.
+        kind: What it is to be, such as `bundle`.
+        is_one: Whether a folder is one of that kind.
+        force: Whether one may be replaced.
 
     Raises:
-        OutputExistsError: `path` exists and `force` is false.
+        OutputExistsError: `path` exists and `force` is false, or it is of another kind.
     """
-    if path.exists() and not force:
-        raise OutputExistsError(f"{path} exists; choose another output or pass --force to replace it")
+    if path.exists():
+        if not (path.is_dir() and (is_one(path) or not any(path.iterdir()))):
+            raise OutputExistsError(f"{path} exists and is no {kind} that could be replaced; choose another output")
+        if not force:
+            raise OutputExistsError(f"{path} exists; choose another output or pass --force to replace it")
     with _parents(path):
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -85,7 +95,4 @@ def _replace(temporary: Path, path: Path) -> None:
     except BaseException:
         old.rename(path)
         raise
-    if old.is_dir():
-        shutil.rmtree(old)
-    else:
-        old.unlink()
+    shutil.rmtree(old)

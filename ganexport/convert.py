@@ -35,6 +35,7 @@ from ganexport.manifest import (
     Precision,
     SpecSummary,
     TargetName,
+    is_bundle,
     is_noise_input,
 )
 from ganexport.model_card import model_card
@@ -95,7 +96,7 @@ def convert(
         OptionError: No target, or an unknown one.
     """
     wanted, cost = _targets(generator, options), _multiply_adds(generator)
-    with atomic_folder(output, force=options.force) as folder:
+    with atomic_folder(output, kind="bundle", is_one=is_bundle, force=options.force) as folder:
         targets: dict[TargetName, Graphs] = {}
         for target in wanted:
             progress.stage(f"writing {target}")

@@ -9,6 +9,7 @@ from ganexport.bundle import open_bundle
 from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import CheckpointError
 from ganexport.generator import load
+from ganexport.manifest import is_bundle
 from ganexport.pictures import grid, save_picture
 from ganexport.progress import SILENT, Progress
 from ganexport.site import build_site
@@ -38,7 +39,7 @@ def run_demo(output: Path, *, force: bool = False, progress: Progress = SILENT) 
     if not SHIPPED.exists():
         raise CheckpointError(f"the demo needs {SHIPPED}, which comes with a clone of the repository")
     generator = load(SHIPPED)
-    with atomic_folder(output, force=force) as folder:
+    with atomic_folder(output, kind="demo", is_one=lambda folder: is_bundle(folder / "digits"), force=force) as folder:
         convert(generator, folder / "digits", ConvertOptions(), name="digits", progress=progress)
         verify(folder / "digits", progress=progress)
         progress.stage("building the site")

@@ -36,6 +36,7 @@ __all__ = [
     "ParityResult",
     "Precision",
     "SpecSummary",
+    "is_bundle",
     "is_noise_input",
     "json_schema",
     "read_manifest",
@@ -281,6 +282,11 @@ class Manifest(_Data):
     def to_json(self) -> str:
         """Text of `ganexport.json`."""
         return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder looks like a bundle, readable or not."""
+    return (folder / MANIFEST_NAME).is_file()
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganexport.atomic import atomic_folder
-from ganexport.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
+from ganexport.manifest import MANIFEST_NAME, FileEntry, Manifest, is_bundle, read_manifest
 from ganexport.weights import file_sha256
 
 __all__ = ["Revision", "revised"]
@@ -60,7 +60,7 @@ class Revision:
 @contextmanager
 def revised(bundle: Path) -> Iterator[Revision]:
     """A bundle to change, whose files were checked; it is as it was unless the block ends well."""
-    with atomic_folder(bundle, force=True) as staging:
+    with atomic_folder(bundle, kind="bundle", is_one=is_bundle, force=True) as staging:
         shutil.copytree(bundle, staging, copy_function=_link, dirs_exist_ok=True)
         yield Revision(staging, read_manifest(bundle))
 

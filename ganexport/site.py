@@ -92,8 +92,9 @@ def build_site(bundles: Sequence[Path], output: Path, *, space: bool = False, fo
         raise OptionError("a site needs at least one bundle")
     if not (WEB_FILES / "index.html").is_file():
         raise ExportError(f"the web files are not built: run `make web` in the clone to get {WEB_FILES}")
-    _check_replaceable(output)
-    with atomic_folder(output, force=force) as staging:
+    if (output / ".git").exists():
+        raise OutputExistsError(f"{output} is a git repository: build the site elsewhere and copy its files there")
+    with atomic_folder(output, kind="site", is_one=_is_site, force=force) as staging:
         shutil.copytree(WEB_FILES, staging, dirs_exist_ok=True)
         models = [_add_bundle(bundle, staging) for bundle in bundles]
         listed = [{"name": manifest.name, "manifest": f"{folder}/{MANIFEST_NAME}"} for folder, manifest in models]
@@ -105,13 +106,8 @@ def build_site(bundles: Sequence[Path], output: Path, *, space: bool = False, fo
     return output
 
 
-def _check_replaceable(output: Path) -> None:
-    """Whatever is no site stays, also with `force`; so does a site's history."""
-    if (output / ".git").exists():
-        raise OutputExistsError(f"{output} is a git repository: build the site elsewhere and copy its files there")
-    is_site = (output / MODELS_NAME).is_file()
-    if output.exists() and not is_site and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputExistsError(f"{output} exists and is no site that could be replaced: choose another output")
+def _is_site(folder: Path) -> bool:
+    return (folder / MODELS_NAME).is_file()
 
 
 def _add_bundle(bundle: Path, site: Path) -> tuple[str, Manifest]:

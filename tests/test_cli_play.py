@@ -84,6 +84,11 @@ def test_generate_writes_one_file_a_picture(run: Callable[..., Any], tiny_bundle
     assert (status, tree(tmp_path)) == (2, before)
     assert "exists; choose another output or pass --force" in err
     assert run(*arguments, "--force")[0] == 0
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    before = tree(tmp_path)
+    status, _, err = run(*arguments, "--force")
+    assert (status, tree(tmp_path)) == (2, before)
+    assert "is no folder of such pictures" in err
 
 
 def test_generate_takes_latents_of_a_file(

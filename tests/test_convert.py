@@ -328,22 +328,31 @@ def broken(generator: Generator, folder: Path, options: ExportOptions) -> None:
 
 def test_an_existing_folder_is_kept_without_force(tiny_generator: Generator, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"out exists; choose another output or pass --force"):
         convert(tiny_generator, tmp_path / "out", ONNX)
-    assert files_of(tmp_path) == {"out/mine.txt"}
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_is_no_bundle_is_kept_also_with_force(tiny_generator: Generator, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "mine.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("home", "file"):
+        with pytest.raises(OutputExistsError, match=rf"{name} exists and is no bundle that could be replaced"):
+            convert(tiny_generator, tmp_path / name, ConvertOptions(targets=("onnx",), force=True))
+    assert files_of(tmp_path) == {"home/mine.txt", "file"}
 
 
 def test_an_existing_folder_is_kept_when_a_forced_conversion_fails(
     tiny_generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").write_text("mine")
+    (tmp_path / "out" / MANIFEST_NAME).write_text("mine")
     monkeypatch.setitem(EXPORTERS, "onnx", broken)
     with pytest.raises(ParityError):
         convert(tiny_generator, tmp_path / "out", ConvertOptions(targets=("onnx",), force=True))
-    assert files_of(tmp_path) == {"out/mine.txt"}
-    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+    assert files_of(tmp_path) == {f"out/{MANIFEST_NAME}"}
+    assert (tmp_path / "out" / MANIFEST_NAME).read_text() == "mine"
 
 
 def test_a_failed_conversion_makes_no_folder_above_it(
@@ -366,13 +375,13 @@ def test_a_net_that_a_target_cannot_draw_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["folder", "file"])
-def test_force_replaces_what_was_there_as_a_whole(kind: str, tiny_generator: Generator, tmp_path: Path) -> None:
-    if kind == "folder":
-        (tmp_path / "out").mkdir()
-        (tmp_path / "out" / "old.txt").write_text("old")
-    else:
-        (tmp_path / "out").write_text("old")
+@pytest.mark.parametrize("files", [(), ("old.txt", MANIFEST_NAME)])
+def test_force_replaces_what_was_there_as_a_whole(
+    files: tuple[str, ...], tiny_generator: Generator, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    for name in files:
+        (tmp_path / "out" / name).write_text("old")
     convert(tiny_generator, tmp_path / "out", ConvertOptions(targets=("onnx",), force=True))
     check_files(tmp_path / "out", read_manifest(tmp_path / "out"))
     assert [p.name for p in tmp_path.iterdir()] == ["out"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def draw_sheet(
     points = sheet.points
     found: list[dict[str, Any]] = [{"name": name} for name in points.names]
     if each:
-        with atomic_folder(output, force=force) as folder:
+        with atomic_folder(output, kind="folder of such pictures", is_one=_is_drawn, force=force) as folder:
             for i, (one, picture) in enumerate(zip(found, at.frames(points), strict=True)):
                 one["file"] = f"{i:05d}-{points.names[i].replace('@', '-')}"
                 one["file"] = "".join(c if c.isalnum() or c in "-_." else "-" for c in one["file"][:80]) + ".png"
@@ -130,6 +131,11 @@ def draw_sheet(
         save_picture(enlarge(sheet.assemble(pictures), factor), output, made.provenance(at, facts))
     layout = {"rows": sheet.rows, "columns": sheet.columns} if any(sheet.columns) and not each else {"pictures": found}
     return {**facts, **layout}
+
+
+def _is_drawn(folder: Path) -> bool:
+    """Whether nothing but pictures of an earlier --each lies there."""
+    return all(re.fullmatch(r"[0-9]{5}-.+\.png", path.name) for path in folder.iterdir())
 
 
 def said(made: Drawing, at: Studio, output: Path, facts: Mapping[str, Any], *, as_json: bool) -> None:
