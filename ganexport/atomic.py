@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganexport.errors import OutputExistsError
 
-__all__ = ["atomic_folder", "atomic_path"]
+__all__ = ["atomic_folder", "atomic_path", "check_output"]
 
 
 @contextmanager
@@ -54,8 +54,7 @@ def atomic_path(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         OutputExistsError: `path` exists and `force` is false.
     """
-    if path.exists() and not force:
-        raise OutputExistsError(f"{path} exists; choose another name or pass --force to replace it")
+    check_output(path, force=force)
     with _parents(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
@@ -68,6 +67,16 @@ def atomic_path(path: Path, *, force: bool = False) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, *, force: bool = False) -> None:
+    """Refuse a file that would be replaced without leave, before time is spent on what goes into it.
+
+    Raises:
+        OutputExistsError: `path` exists and `force` is false.
+    """
+    if path.exists() and not force:
+        raise OutputExistsError(f"{path} exists; choose another name or pass --force to replace it")
 
 
 @contextmanager

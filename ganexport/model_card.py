@@ -111,7 +111,11 @@ def _signature(generator: Generator | GraphModel) -> str:
 
 def _what(generator: Generator | GraphModel) -> str:
     name = generator.spec.architecture
-    return f"A {name} generator" if isinstance(generator, Generator) else f"A generator known by its {name} graph alone"
+    return (
+        f"A generator of the family {name}"
+        if isinstance(generator, Generator)
+        else f"A generator known by its {name} graph alone"
+    )
 
 
 def _oracle(generator: Generator | GraphModel) -> str:

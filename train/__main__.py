@@ -88,7 +88,7 @@ def _report(options: dict[str, Any]) -> None:
 def _film(options: dict[str, Any]) -> None:
     from train.film import write_film
 
-    print(f"Film: {write_film(options['run'], options['out'], fps=options['fps'])}")
+    print(f"Film: {write_film(options['run'], options['out'], fps=options['fps'], force=options['force'])}")
 
 
 def _label(options: dict[str, Any]) -> None:
@@ -151,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     film.add_argument("run", type=Path, help="folder of a run, of one that goes on too")
     film.add_argument("-o", "--out", type=Path, required=True, help="ends in .gif, .webp or .mp4 (extra video)")
     film.add_argument("--fps", type=float, default=6.0, help="snapshots a second (default: 6)")
+    _add_force(film)
     label = _verb(verbs, "label", "say of seeds what they show, for `ganexport directions --attributes`")
     label.add_argument("checkpoint", type=Path, help="a checkpoint of any architecture that ganexport reads")
     label.add_argument("-o", "--output", type=Path, required=True, help="the CSV file")
@@ -159,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("--count", type=int, default=2000, help="seeds to draw (default: 2000)")
     label.add_argument("--classes", type=_reader((0,)), help="classes to draw in turn (default: all)")
     label.add_argument("--cache", type=Path, default=Path("runs/classifier"), help="keeps the classifier")
+    _add_force(label)
     _add_fields(run, Config)
     _add_encoder(verbs)
     _add_project(verbs)
@@ -178,7 +180,7 @@ def _add_encoder(verbs: Any) -> None:
         default=(),
         help="feature maps from the smallest up, where no discriminator says them",
     )
-    encoder.add_argument("--force", action="store_true", help="replace the output if it exists")
+    _add_force(encoder)
     _add_fields(encoder, EncoderOptions)
 
 
@@ -191,7 +193,11 @@ def _add_project(verbs: Any) -> None:
     project.add_argument("--lr", type=float, default=0.1, help="its learning rate (default: 0.1)")
     project.add_argument("--each-layer", action="store_true", help="a w for each layer: comes nearer, edits worse")
     project.add_argument("--seed", type=int, default=0, help="of the noise on w at first (default: 0)")
-    project.add_argument("--force", action="store_true", help="replace the output if it exists")
+    _add_force(project)
+
+
+def _add_force(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
 def _add_fields(parser: argparse.ArgumentParser, kind: Any) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ganexport.atomic import check_output
 from ganexport.encoders import encode
 from ganexport.encoders.encoder import Encoder
-from ganexport.errors import OptionError, OutputExistsError
+from ganexport.errors import OptionError
 from ganexport.generator import Generator
 from ganexport.latents import one_hot, z_from_seeds
 from ganexport.ops.tensorflow_ops import TensorFlowOps
@@ -72,8 +73,7 @@ def train_encoder(
         CheckpointError: A file cannot be read.
         DataError: The data cannot be read.
     """
-    if out.exists() and not force:
-        raise OutputExistsError(f"{out} exists; choose another name or pass --force to replace it")
+    check_output(out, force=force)
     source = find_source(path)
     training, held_out, labelled = _pictures(source, data)
     some = _in_range(to_float(training.images[:STATISTICS]), source.generator).numpy()

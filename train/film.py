@@ -19,7 +19,7 @@ HOLD = 1.5
 """Seconds that the last grid stays."""
 
 
-def write_film(run: Path, out: Path, *, fps: float = 6.0, force: bool = True) -> Path:
+def write_film(run: Path, out: Path, *, fps: float = 6.0, force: bool = False) -> Path:
     """Write the grids in a run's folder as a film that ends in .gif, .webp or .mp4, whole or not at all.
 
     Args:

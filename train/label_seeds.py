@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganexport.atomic import atomic_path
+from ganexport.atomic import atomic_path, check_output
 from ganexport.errors import OptionError
 from ganexport.generator import load
 from ganexport.latents import z_from_seeds
@@ -33,6 +33,7 @@ def label_seeds(
     count: int,
     classes: Sequence[int] | None,
     cache: Path,
+    force: bool = False,
     say: Callable[[str], None] = print,
 ) -> float:
     """Draw seeds 0 … count − 1 and write what each shows: a column of 0 and 1 for each value of the attribute.
@@ -45,6 +46,7 @@ def label_seeds(
         count: How many seeds.
         classes: Classes to draw, in turn; None for all.
         cache: Folder that keeps the classifier.
+        force: Whether to replace an existing file.
         say: Told what takes time.
 
     Returns:
@@ -54,9 +56,11 @@ def label_seeds(
         CheckpointError: The file is no checkpoint.
         DataError: The data cannot be read, or has no such labels.
         OptionError: The generator has no such class, or the pictures show one value only.
+        OutputExistsError: The file exists and `force` is false.
     """
     if count < 1:
         raise OptionError(f"--count must be at least 1, found {count}")
+    check_output(output, force=force)
     generator = load(checkpoint)
     spec = generator.spec
     pictures = load_dataset(data, resolution=spec.resolution, channels=spec.image_channels, labels=attribute)
@@ -80,6 +84,6 @@ def label_seeds(
     table.writerow(["seed", *(["label"] if chosen else []), *found])
     for seed in range(count):
         table.writerow([seed, *([labels[seed]] if chosen else []), *(int(values[seed]) for values in found.values())])
-    with atomic_path(output, force=True) as temporary:
+    with atomic_path(output, force=force) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
     return classifier.accuracy

@@ -19,7 +19,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ganexport.errors import OptionError, OutputExistsError
+from ganexport.atomic import check_output
+from ganexport.errors import OptionError
 from ganexport.generator import Generator, load
 from ganexport.latent_files import save_latents
 from ganexport.latents import one_hot, z_from_seeds
@@ -151,8 +152,7 @@ def project_file(
         CheckpointError: The checkpoint cannot be read.
         OutputExistsError: `out` exists and `force` was not given.
     """
-    if out.exists() and not force:  # not after minutes of looking
-        raise OutputExistsError(f"{out} exists; choose another name or pass --force to replace it")
+    check_output(out, force=force)
     generator = load(checkpoint)
     target = read_picture(picture, generator.spec.resolution, generator.spec.image_channels)
     found = project(generator, target, options, on_step)

@@ -46,6 +46,9 @@ def test_labels_say_what_the_pictures_show(tmp_path, capsys):
     np.testing.assert_array_equal(table.values["dark"], 1 - table.values["bright"])
     assert (tmp_path / "light.csv").read_text().splitlines()[0] == "seed,dark,bright"
 
+    assert main([*arguments, "--attribute", "light"]) == 2
+    assert "pass --force to replace it" in capsys.readouterr().err
+    arguments.append("--force")
     assert main([*arguments, "--attribute", "weight"]) == 2
     assert "no array 'weight' of labels, found ['images', 'light', 'label_names']" in capsys.readouterr().err
     assert main([*arguments, "--attribute", "light", "--classes", "0"]) == 2

@@ -188,6 +188,8 @@ def test_a_film_shows_the_grids_in_their_order(run: Path, tmp_path: Path, capsys
             seconds += film.info["duration"] / 1000
     assert list(dict.fromkeys(shades)) == [0, 80, 160]
     assert seconds == pytest.approx(0.3 + 1.5, abs=0.02)
+    assert main(["film", str(run), "-o", str(out)]) == 2
+    assert "pass --force to replace it" in capsys.readouterr().err
     shutil.rmtree(write_run(tmp_path / "short") / "samples")
     assert main(["film", str(tmp_path / "short"), "-o", str(out)]) == 2
     assert "has 0 grids" in capsys.readouterr().err
