@@ -106,7 +106,7 @@ def _of_discriminator(source: Source, widths: tuple[int, ...], images: NDArray[n
 
 
 def folded(spec: GeneratorSpec, config: Config, tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, Any]:
-    """A discriminator's tensors with their gains in them.
+    """A discriminator's tensors with their gains and their spectral norm in them.
 
     Raises:
         CheckpointError: Some are missing.
@@ -114,7 +114,11 @@ def folded(spec: GeneratorSpec, config: Config, tensors: Mapping[str, NDArray[np
     parameters = discriminator_of(spec.architecture).parameters(config, spec)
     if missing := [name for name in parameters if name not in tensors]:
         raise CheckpointError(f"the snapshot has no discriminator of this run: {', '.join(missing[:5])} …")
-    return fold(tensors, parameters)
+    weights = fold({name: tensors[name] for name in parameters}, parameters)
+    if config.d_norm == "spectral":
+        kernels = [name for name in weights if name.endswith(".weight")]
+        weights |= {n: weights[n] / np.linalg.norm(weights[n].reshape(-1, weights[n].shape[-1]), 2) for n in kernels}
+    return weights
 
 
 def convolutional_body(tensors: Mapping[str, NDArray[np.float32]], images: NDArray[np.float32]) -> Arrays:

@@ -24,9 +24,10 @@ from train.data import Dataset  # noqa: E402
 from train.discriminators import convolutional as dcgan  # noqa: E402
 from train.discriminators.minibatch import statistics_of  # noqa: E402
 from train.discriminators.residual import discriminate, parameters  # noqa: E402
+from train.discriminators.spectral import normalised, spectral_parameters  # noqa: E402
 from train.encoder import EncoderState, encoder_parameters, make_encoder_step  # noqa: E402
 from train.encoder_options import EncoderOptions  # noqa: E402
-from train.encoder_start import body_of, convolutional_body, find_source, residual_body  # noqa: E402
+from train.encoder_start import body_of, convolutional_body, find_source, folded, residual_body  # noqa: E402
 from train.equalized import fold, initial_value  # noqa: E402
 from train.sampling import to_generator  # noqa: E402
 from train.snapshot import RunFolder  # noqa: E402
@@ -81,27 +82,31 @@ def test_the_encoder_sees_what_the_discriminator_saw(c_dim):
     np.testing.assert_allclose(found["z"], features, rtol=0, atol=1e-5 * np.abs(features).max())
 
 
-@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("norm", ["batch", "none", "spectral"])
 def test_a_dcgans_encoder_sees_what_its_discriminator_saw(norm):
     """On a batch of its own pictures, with labels of which its kernels make nothing."""
     config = Config(
         architecture="dcgan", resolution=12, channels=(5, 4), d_channels=(6, 4), d_norm=norm, label_layers="every",
         batch=8, group=1,
     )  # fmt: skip
-    trained = dcgan.parameters(config, dcgan_spec(2, resolution=12, image_channels=1, layers=LAYERS))
+    drawn = dcgan_spec(2, resolution=12, image_channels=1, layers=LAYERS)
+    trained = dcgan.parameters(config, drawn)
     values = {name: initial_value(name, p, 3) for name, p in trained.items()}
     for name, channels in (("conv0.weight", 1), ("conv1.weight", 4)):
         values[name] *= np.float32(20)
         values[name][:, :, channels:] = 0
     images = np.random.default_rng(1).uniform(-1, 1, (8, 12, 12, 1)).astype(np.float32)
     labels = tf.one_hot(np.arange(8) % 2, 2)
-    features = dcgan.discriminate(fold(values, trained), tf.constant(images), labels, config).features.numpy()
+    vectors = spectral_parameters(trained) if norm == "spectral" else {}
+    values |= {name: initial_value(name, p, 3) for name, p in vectors.items()}
+    seen, _ = normalised(fold(values, trained | vectors), iterations=200)
+    features = dcgan.discriminate(seen, tf.constant(images), labels, config).features.numpy()
 
     spec = convolutional.Spec(
         resolution=12, image_channels=1, space="z", latent_dim=54, channels=config.d_channels, width=54
     )
     flat = np.eye(54).reshape(54, 3, 3, 6).transpose(0, 3, 1, 2)  # the discriminator's order: rows, columns, channels
-    weights = convolutional_body(values, images) | {"fc.weight": flat, "fc.bias": np.zeros(54)}
+    weights = convolutional_body(folded(drawn, config, values), images) | {"fc.weight": flat, "fc.bias": np.zeros(54)}
     weights |= {"latent.weight": np.eye(54), "latent.bias": np.zeros(54)}
     assert weights.keys() == convolutional.weight_shapes(spec).keys()
     found = encode(NumpyOps(), float64_weights(weights), spec, images.transpose(0, 3, 1, 2).astype(np.float64))["z"]
