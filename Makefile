@@ -15,7 +15,7 @@ demo: web  ## Convert, verify, build the site of, and draw the shipped digits.
 test: env web browser lint  ## Everything but the soak tier.
 	$(PYTHON) web_demo/build.py run check
 	$(PYTHON) web_demo/build.py test
-	$(PYTHON) -m pytest -m "not soak"
+	$(PYTHON) -m pytest -m "not soak" -n logical --maxprocesses 4 --dist loadfile
 
 soak: env web browser  ## Repeated kills, load, long fuzzing, real-size training.
 	$(PYTHON) -m pytest -m soak
