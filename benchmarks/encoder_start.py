@@ -29,9 +29,9 @@ def measure(run: Path) -> Iterator[dict[str, Any]]:
     from ganexport.latents import one_hot
     from ganexport.ops.tensorflow_ops import TensorFlowOps
     from train.data import Sampler, load_dataset, split, to_float
-    from train.encoder import EncoderState, draw_found, make_encoder_step
-    from train.encoder_options import EncoderOptions
-    from train.encoder_start import body_of, find_source
+    from train.encoder.options import EncoderOptions
+    from train.encoder.start import body_of, find_source
+    from train.encoder.step import EncoderState, draw_found, make_encoder_step
 
     source = find_source(run)
     generator, config = source.generator, source.config

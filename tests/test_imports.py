@@ -113,7 +113,7 @@ MAY_IMPORT = {
     "site": ("atomic", "manifest", "space"),
     "space": ("manifest", "markdown"),
     "describe": ("importers", "manifest", "source"),
-    "demo": ("atomic", "bundle", "convert", "generator", "pictures", "progress", "site", "verify"),
+    "demo": ("atomic", "bundle", "convert", "generator", "manifest", "pictures", "progress", "site", "verify"),
     "play": ("bundle", "directions.attributes", "latent_files", "latents", "manifest", "pictures", "progress"),
     "serve": ("bundle", "latents", "manifest", "pictures"),
     "bulk": ("bundle", "latents", "manifest", "pictures"),

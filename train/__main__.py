@@ -100,8 +100,8 @@ def _label(options: dict[str, Any]) -> None:
 
 
 def _encoder(options: dict[str, Any]) -> None:
-    from train.encoder_options import EncoderOptions
-    from train.encoder_run import train_encoder
+    from train.encoder.options import EncoderOptions
+    from train.encoder.run import train_encoder
 
     own = {f.name: options.pop(f.name) for f in dataclasses.fields(EncoderOptions)}
     chosen = EncoderOptions(**{name: value for name, value in own.items() if value is not None})
@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_encoder(verbs: Any) -> None:
-    from train.encoder_options import EncoderOptions
+    from train.encoder.options import EncoderOptions
 
     encoder = _verb(verbs, "encoder", "train what finds the latents of a picture, from a run's discriminator")
     encoder.add_argument("source", type=Path, help="a run's folder, or a checkpoint")

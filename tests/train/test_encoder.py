@@ -17,7 +17,6 @@ from ganexport.encoders.spec import EncoderSpec  # noqa: E402
 from ganexport.errors import OptionError, OutputExistsError  # noqa: E402
 from ganexport.generator import load  # noqa: E402
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights  # noqa: E402
-from train import encoder_run  # noqa: E402
 from train.__main__ import main  # noqa: E402
 from train.config import Config  # noqa: E402
 from train.data import Dataset  # noqa: E402
@@ -25,9 +24,10 @@ from train.discriminators import convolutional as dcgan  # noqa: E402
 from train.discriminators.minibatch import statistics_of  # noqa: E402
 from train.discriminators.residual import discriminate, parameters  # noqa: E402
 from train.discriminators.spectral import normalised, spectral_parameters  # noqa: E402
-from train.encoder import EncoderState, encoder_parameters, make_encoder_step  # noqa: E402
-from train.encoder_options import EncoderOptions  # noqa: E402
-from train.encoder_start import body_of, convolutional_body, find_source, folded, residual_body  # noqa: E402
+from train.encoder import run as encoder_run  # noqa: E402
+from train.encoder.options import EncoderOptions  # noqa: E402
+from train.encoder.start import body_of, convolutional_body, find_source, folded, residual_body  # noqa: E402
+from train.encoder.step import EncoderState, encoder_parameters, make_encoder_step  # noqa: E402
 from train.equalized import fold, initial_value  # noqa: E402
 from train.sampling import to_generator  # noqa: E402
 from train.snapshot import RunFolder  # noqa: E402

@@ -22,7 +22,7 @@ from ganexport.encoders import EncoderSpec, encode, weight_shapes
 from ganexport.ops.tensorflow_ops import TensorFlowOps
 from ganexport.spec import GeneratorSpec
 from train.drawing import draw_images, draw_ws
-from train.encoder_options import EncoderOptions
+from train.encoder.options import EncoderOptions
 from train.equalized import Parameter, fold, initial_value
 from train.random import draw_z, stream
 

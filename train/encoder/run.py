@@ -24,9 +24,9 @@ from ganexport.weights import read_tensors, write_tensors
 from train.data import Dataset, Sampler, load_dataset, split, to_float
 from train.devices import prepare
 from train.drawing import Drawer
-from train.encoder import EncoderState, draw_found, make_encoder_step
-from train.encoder_options import EncoderOptions
-from train.encoder_start import Source, body_of, find_source
+from train.encoder.options import EncoderOptions
+from train.encoder.start import Source, body_of, find_source
+from train.encoder.step import EncoderState, draw_found, make_encoder_step
 from train.interrupts import interruptible
 from train.progress import LINE_SECONDS
 
