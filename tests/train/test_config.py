@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
         ({"beta2": 1.0}, "--beta2 must be at least 0 and below 1"),
         ({"r1_gamma": -1.0}, "--r1-gamma must be at least 0"),
         ({"mismatch": -1.0}, "--mismatch must be at least 0"),
+        ({"held_out": 3}, "--held-out must be 0, or at least 4 to measure against, found 3"),
         ({"d_pretrain": -1}, "--d-pretrain must be at least 0"),
         ({"seed": -1}, "--seed must be at least 0 and below 2147483648, found -1"),
         ({"seed": 1 << 31}, "--seed must be at least 0 and below 2147483648"),
