@@ -175,9 +175,11 @@ def test_what_is_missing_is_named(run: Callable[..., Ended], tiny_checkpoint: Pa
 
 def test_an_existing_output_folder(run: Callable[..., Ended], tiny_checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").write_text("mine")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "mine.txt").write_text("mine")
     before = tree(tmp_path)
     assert_refused(run("convert", tiny_checkpoint, "-o", tmp_path / "out"), "out exists", "--force")
+    assert_refused(run("convert", tiny_checkpoint, "-o", tmp_path / "home", "--force"), "home exists", "no bundle")
     assert tree(tmp_path) == before
 
 

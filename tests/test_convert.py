@@ -406,8 +406,8 @@ def test_ctrl_c_in_the_middle_leaves_nothing(
     before = set()
     if force:
         (tmp_path / "out").mkdir()
-        (tmp_path / "out" / "mine.txt").write_text("mine")
-        before = {"out/mine.txt"}
+        (tmp_path / "out" / MANIFEST_NAME).write_text("mine")
+        before = {f"out/{MANIFEST_NAME}"}
 
     class Stop(Told):
         def stage(self, text: str, steps: int | None = None) -> None:

@@ -104,7 +104,7 @@ def _variables(parameters: dict[str, Parameter], seed: int) -> dict[str, Tensor]
     return {name: _variable(initial_value(name, p, seed), trainable=p.trainable) for name, p in parameters.items()}
 
 
-def _variable(value: NDArray[np.generic], *, trainable: bool) -> Tensor:
+def _variable(value: NDArray[np.float32], *, trainable: bool) -> Tensor:
     return tf.Variable(value, trainable=trainable, aggregation=tf.VariableAggregation.MEAN)
 
 
@@ -116,7 +116,8 @@ class _Descent(tf.keras.optimizers.schedules.LearningRateSchedule):  # type: ign
     """
 
     def __init__(self, config: Config, learning_rate: float, steps: int) -> None:
-        self.before = _variable(np.zeros((), np.int32), trainable=False)
+        first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        self.before = tf.Variable(0, trainable=False, aggregation=first)
         self._cosine = tf.keras.optimizers.schedules.CosineDecay(learning_rate, max(1, steps), alpha=config.lr_end)
 
     def __call__(self, step: Tensor) -> Tensor:
