@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.generators import dcgan_spec, make_generator, stylegan2_spec
+from support.shipped import DIGITS
 
 from ganexport.convert import ConvertOptions, convert
 from ganexport.generator import Generator
 
-DIGITS = Path(__file__).parents[1] / "converted_models" / "digits"
 LABELS = ("ash", "birch", "cedar")
 
 
@@ -79,9 +79,6 @@ def staged_bundle(staged_generator: Generator, bundle_of: Callable[..., Path]) -
 
 
 @pytest.fixture(scope="session")
-def digits_bundle(bundle_of: Callable[..., Path]) -> Path:
-    """The shipped digits, or a bundle like them: ten classes, 32², grey."""
-    if (DIGITS / "ganexport.json").exists():
-        return DIGITS
-    spec = stylegan2_spec(resolution=32, image_channels=1, c_dim=10, channels=(8, 8, 6, 4))
-    return bundle_of(make_generator(spec, labels=tuple("0123456789")), "digits")
+def digits_bundle() -> Path:
+    """The shipped digits: StyleGAN2, ten classes, 32², grey."""
+    return DIGITS

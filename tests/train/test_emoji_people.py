@@ -13,6 +13,7 @@ from ganexport.bundle import open_bundle
 from ganexport.directions.attributes import read_attributes
 from ganexport.latents import move_along
 from ganexport.play import Studio, mix, signed_sum
+from train import data as data_module
 from train.data import EMBEDDED, load_dataset, split
 
 PICTURES, AMOUNTS = 100, np.linspace(-1, 1, 9)
@@ -35,7 +36,7 @@ def is_skin() -> np.ndarray:
     """
     data = load_dataset("emoji-people", resolution=32)
     assert data.labels is not None
-    with np.load(Path(load_dataset.__code__.co_filename).parent / "datasets" / EMBEDDED["emoji-people"].file) as file:
+    with np.load(Path(data_module.__file__).parent / "datasets" / EMBEDDED["emoji-people"].file) as file:
         people = [re.sub("-1F3F[B-F]", "", code) for code in file["codepoints"]]
     seen = np.zeros((2, BIN, BIN, BIN))
     for person in sorted(set(people)):
