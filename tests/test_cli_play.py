@@ -124,8 +124,6 @@ def test_sweep(run: Callable[..., Any], studio: Studio, tiny_bundle: Path, tmp_p
 
 def test_sweep_along_directions(run: Callable[..., Any], digits_bundle: Path, tmp_path: Path) -> None:
     directions = open_bundle(digits_bundle).manifest.directions
-    if directions is None:
-        pytest.skip("the digits have no directions")
     one, two = directions.items[:2]
     arguments = ("--direction", one.name, "--direction", two.name, "--label", "3", "--steps", "3")
     status, out, _ = run("sweep", digits_bundle, *arguments, "-o", tmp_path / "s.png", "--json")

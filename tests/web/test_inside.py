@@ -21,8 +21,6 @@ Open = Callable[..., Watched]
 def layers(digits_bundle: Path) -> list[str]:
     """Names of the layers of the digits' first picture from within."""
     inside = read_manifest(digits_bundle).inside
-    if not inside:
-        pytest.skip("the digits were not shipped")
     return [one.layer for one in inside[0].items if one.layer]
 
 
