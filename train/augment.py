@@ -18,7 +18,7 @@ __all__ = ["KINDS", "adjusted_probability", "augment"]
 
 Tensor = Any
 
-HIGHEST = 0.85
+HIGHEST = 0.8
 """Above it the generator would begin to draw augmented pictures (Karras et al. 2020, section 2.2 and figure 4)."""
 
 

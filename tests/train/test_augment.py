@@ -185,4 +185,4 @@ def test_the_adaptive_probability_steps_towards_its_target_within_bounds():
     assert adjusted(0.3, 0.5) == pytest.approx(0.29)
     assert adjusted(0.3, 0.6) == pytest.approx(0.3)
     assert adjusted(0.0, -1.0) == 0.0
-    assert adjusted(0.849, 1.0) == pytest.approx(0.85)
+    assert adjusted(0.799, 1.0) == pytest.approx(0.8)
