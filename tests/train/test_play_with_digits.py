@@ -10,6 +10,7 @@ import pytest
 from ganexport.bundle import open_bundle
 from ganexport.play import Studio, class_sweep, every_class
 from train.data import load_dataset, split
+from train.metrics.classes import rank_correlation
 from train.metrics.classifier import Classifier, load_or_train
 
 pytestmark = pytest.mark.soak
@@ -37,12 +38,6 @@ def probabilities(classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def rising(values: np.ndarray) -> float:
-    """Spearman's rank correlation of different values with their order."""
-    ranks = np.argsort(np.argsort(values))
-    return float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
-
-
 @pytest.mark.parametrize(("first", "last"), [(3, 8), (1, 7), (0, 6), (4, 9), (5, 2), (9, 0)])
 def test_a_class_sweep_goes_from_one_class_to_the_other(
     first: int, last: int, studio: Studio, classifier: Classifier
@@ -52,7 +47,7 @@ def test_a_class_sweep_goes_from_one_class_to_the_other(
     right = (seen.argmax(axis=2)[:, [0, -1]] == [first, last]).mean(axis=0)
     assert right.min() >= 0.94, right
     assert right.mean() >= 0.96, right
-    assert np.median([rising(one) for one in seen[:, :, last]]) >= 0.9
+    assert np.median([rank_correlation(np.arange(STEPS), one) for one in seen[:, :, last]]) >= 0.9
     assert (np.diff(seen[:, :, last].mean(axis=0)) > -0.01).all()
 
 

@@ -114,7 +114,7 @@ def folded(spec: GeneratorSpec, config: Config, tensors: Mapping[str, NDArray[np
     parameters = discriminator_of(spec.architecture).parameters(config, spec)
     if missing := [name for name in parameters if name not in tensors]:
         raise CheckpointError(f"the snapshot has no discriminator of this run: {', '.join(missing[:5])} …")
-    weights = fold({name: tensors[name] for name in parameters}, parameters)
+    weights = fold(tensors, parameters)
     if config.d_norm == "spectral":
         kernels = [name for name in weights if name.endswith(".weight")]
         weights |= {n: weights[n] / np.linalg.norm(weights[n].reshape(-1, weights[n].shape[-1]), 2) for n in kernels}
