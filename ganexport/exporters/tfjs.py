@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganexport.architectures import mapping, synthesis
 from ganexport.exporters.graphs import ExportOptions, Stage, mapping_inputs, metadata, stages, tensor
 from ganexport.generator import Generator
 from ganexport.manifest import Graph, Graphs
-from ganexport.ops.graph import Shape, Value, named_weights
+from ganexport.ops.graph import Shape, Stored, Value, named_weights
 from ganexport.ops.tfjs_ops import TfjsOps
 
 __all__ = ["export", "write_graph"]
@@ -84,16 +85,24 @@ def write_graph(
 
 def _write_shards(place: Path, ops: TfjsOps) -> tuple[list[dict[str, Any]], list[str]]:
     """All weights, one after the other, cut into files of `SHARD_BYTES`."""
-    entries = [
-        {"name": name, "shape": list(array.shape), "dtype": "int32" if array.dtype == np.int32 else "float32"}
-        for name, array in ops.weights.items()
-    ]
+    entries = [_entry(name, array, ops.stored.get(name)) for name, array in ops.weights.items()]
     data = b"".join(np.ascontiguousarray(array).tobytes() for array in ops.weights.values())
     count = max(1, -(-len(data) // SHARD_BYTES))
     shards = [f"group1-shard{i + 1}of{count}.bin" for i in range(count)]
     for i, shard in enumerate(shards):
         (place / shard).write_bytes(data[i * SHARD_BYTES : (i + 1) * SHARD_BYTES])
     return [{"paths": shards, "weights": entries}], shards
+
+
+def _entry(name: str, array: NDArray[Any], stored: Stored | None) -> dict[str, Any]:
+    """What the manifest of the weights says of one."""
+    entry = {"name": name, "shape": list(array.shape), "dtype": "int32" if array.dtype == np.int32 else "float32"}
+    if stored is None:
+        return entry
+    quantization: dict[str, Any] = {"dtype": str(array.dtype)}
+    if stored.scale is not None:
+        quantization |= {"scale": float(stored.scale), "min": stored.minimum}
+    return {**entry, "quantization": quantization}
 
 
 def _signature(value: Value) -> dict[str, Any]:

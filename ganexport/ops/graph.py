@@ -2,24 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Names", "Shape", "Value", "Weight", "const_window", "hollow_weights", "named_weights", "summed_kernel"]
+__all__ = [
+    "Names",
+    "Shape",
+    "Stored",
+    "Value",
+    "View",
+    "Weight",
+    "as_it_is",
+    "const_window",
+    "hollow_weights",
+    "named_weights",
+    "summed_kernel",
+]
 
 Shape = tuple[int | None, ...]
 """Sizes of a value; None is the batch N."""
 
+View = Callable[[NDArray[Any]], NDArray[Any]]
+"""Puts a weight into another layout, or takes a part of it: transposing, slicing, reshaping, no arithmetic."""
 
-@dataclass(frozen=True)
+
+def as_it_is(array: NDArray[Any]) -> NDArray[Any]:
+    """The view that changes nothing."""
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A weight as a file holds it, in fewer bytes: codes · scale + minimum.
+
+    Attributes:
+        codes: float16 or whole numbers, of the weight's shape.
+        scale: One number, or as many axes as the codes, of size 1 where it does not differ; None for float16.
+        minimum: Value of code 0.
+    """
+
+    codes: NDArray[Any]
+    scale: NDArray[np.floating] | None = None
+    minimum: float = 0.0
+
+    def seen(self, view: View) -> Stored:
+        """The same in another layout; a scale that differs from channel to channel follows their axis."""
+        scale = self.scale
+        if scale is not None and scale.ndim:
+            whole = view(np.broadcast_to(scale, self.codes.shape))
+            scale = whole[tuple(slice(0, 1) if step == 0 else slice(None) for step in whole.strides)]
+        return Stored(view(self.codes), scale, self.minimum)
+
+
+@dataclass(frozen=True, eq=False)
 class Weight:
-    """A constant of the graph with its canonical name."""
+    """A constant of the graph with its canonical name.
+
+    Attributes:
+        name: Of the constant.
+        array: Its numbers; where they are stored in fewer bytes, those that are read back.
+        stored: How the file holds them; None as float32.
+    """
 
     name: str
     array: NDArray[np.float32]
+    stored: Stored | None = None
+
+    def seen(self, name: str, view: View) -> Weight:
+        """A part of it, or the whole in another layout, under another name."""
+        return Weight(name, view(self.array), None if self.stored is None else self.stored.seen(view))
 
 
 @dataclass(frozen=True)
@@ -61,8 +116,7 @@ def hollow_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Weight]:
 
 def const_window(noise_const: Weight, size: int) -> Weight:
     """noise_const [S, S] -> [size, size]: its first rows and columns, swapped."""
-    window = np.ascontiguousarray(noise_const.array[:size, :size].T)
-    return Weight(f"{noise_const.name}.window{size}", window)
+    return noise_const.seen(f"{noise_const.name}.window{size}", lambda array: array[:size, :size].T)
 
 
 def summed_kernel(kernel: Weight) -> Weight:

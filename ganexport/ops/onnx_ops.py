@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from ganexport.ops import polyphase
 from ganexport.ops.attention import onnx_linear_attention
-from ganexport.ops.graph import Names, Shape, Value, Weight, broadcast, const_window, summed_kernel
+from ganexport.ops.graph import Names, Shape, Value, View, Weight, as_it_is, broadcast, const_window, summed_kernel
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 
 __all__ = ["IR_VERSION", "OPSET", "OnnxOps", "fill"]
@@ -33,6 +33,7 @@ class OnnxOps(Ops[Value, Weight]):
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, NDArray[Any]] = {}
+        self._widened: dict[str, str] = {}
         self._inputs: list[Value] = []
         self._names = Names()
 
@@ -56,6 +57,22 @@ class OnnxOps(Ops[Value, Weight]):
         known = self._constants.setdefault(name, array)
         assert known is array or np.array_equal(known, array), name
         return name
+
+    def weight(self, weight: Weight, view: View = as_it_is) -> str:
+        """Name of a weight as float32 in the layout of `view`, however it is stored; one name has one layout.
+
+        Runtimes work out what widens it, once, when they load the graph.
+        """
+        if weight.stored is None:
+            return self.constant(weight.name, view(weight.array))
+        stored = weight.stored.seen(view)
+        codes, scale = self.constant(f"{weight.name}.{stored.codes.dtype}", stored.codes), stored.scale
+        if weight.name not in self._widened:
+            wide = self.node("Cast", [codes], stored.codes.shape, to=TensorProto.FLOAT)
+            if scale is not None:
+                wide = self.node("Mul", [wide, self.constant(f"{weight.name}.scale", scale)], wide.shape)
+            self._widened[weight.name] = wide.name
+        return self._widened[weight.name]
 
     @property
     def constant_bytes(self) -> int:
@@ -112,9 +129,9 @@ class OnnxOps(Ops[Value, Weight]):
     # -- vectors -------------------------------------------------------------------------------------------------
 
     def dense(self, x: Value, weight: Weight, bias: Weight | None = None) -> Value:
-        inputs: list[Value | str] = [x, self.constant(weight.name, weight.array)]
+        inputs: list[Value | str] = [x, self.weight(weight)]
         if bias is not None:
-            inputs.append(self.constant(bias.name, bias.array))
+            inputs.append(self.weight(bias))
         return self.node("Gemm", inputs, (x.shape[0], weight.array.shape[0]), transB=1)
 
     def concat(self, xs: Sequence[Value]) -> Value:
@@ -148,7 +165,7 @@ class OnnxOps(Ops[Value, Weight]):
         return self.node("Gather", [x, at], (x.shape[0], 1), axis=1)
 
     def truncate(self, w: Value, w_avg: Weight, psi: Value) -> Value:
-        average = self.constant(w_avg.name, w_avg.array)
+        average = self.weight(w_avg)
         offset = self._unsqueeze(self.node("Sub", [w, average], w.shape), 1)  # [N, 1, w_dim]
         shape = (w.shape[0], psi.shape[1], w.shape[1])
         scaled = self.node("Mul", [offset, self._unsqueeze(psi, 2)], shape)  # [N, num_ws, w_dim]
@@ -199,8 +216,7 @@ class OnnxOps(Ops[Value, Weight]):
     # -- maps ----------------------------------------------------------------------------------------------------
 
     def constant_map(self, const: Weight) -> Value:
-        array = const.array[None]
-        return Value(self.constant(const.name, array), array.shape)
+        return Value(self.weight(const, lambda array: array[None]), (1, *const.array.shape))
 
     def ramps(self, right: Value, down: Value, offset: Value, positions: NDArray[np.float64]) -> Value:
         size, (n, channels) = len(positions), right.shape
@@ -219,23 +235,21 @@ class OnnxOps(Ops[Value, Weight]):
         return self.node("Add", [x, self._unsqueeze(s, 2, 3)], (s.shape[0], *x.shape[1:]))
 
     def add_bias(self, x: Value, bias: Weight) -> Value:
-        return self.node("Add", [x, self.constant(bias.name, bias.array[:, None, None])], x.shape)
+        return self.node("Add", [x, self.weight(bias, _per_channel)], x.shape)
 
     def add_noise(self, x: Value, noise_const: Weight, noise_strength: Weight, noise_scale: Value) -> Value:
         scale, (batch,) = self._unsqueeze(noise_scale, 1, 2, 3), noise_scale.shape
         shape = (x.shape[0] and batch, *x.shape[1:])
+        noise = self.weight(noise_const, lambda array: array[None, None])
         if noise_strength.array.ndim == 0:
-            noise = self.constant(noise_const.name, (noise_const.array * noise_strength.array)[None, None])
-            scaled = self.node("Mul", [scale, noise], (batch, 1, *x.shape[2:]))
-            return self.node("Add", [x, scaled], shape)
-        noise = self.constant(noise_const.name, noise_const.array[None, None])
-        strength = self.constant(noise_strength.name, noise_strength.array[:, None, None])
+            scale = self.node("Mul", [scale, self.weight(noise_strength)], scale.shape)
         scaled = self.node("Mul", [scale, noise], (batch, 1, *x.shape[2:]))
-        scaled = self.node("Mul", [scaled, strength], (batch, *x.shape[1:]))  # [N, C, H, W]
+        if noise_strength.array.ndim:
+            scaled = self.node("Mul", [scaled, self.weight(noise_strength, _per_channel)], (batch, *x.shape[1:]))
         return self.node("Add", [x, scaled], shape)
 
     def add_given_noise(self, x: Value, noise: Value, noise_strength: Weight) -> Value:
-        strength = self.constant(f"{noise_strength.name}.column", noise_strength.array.reshape(-1, 1, 1))
+        strength = self.weight(noise_strength, lambda array: array.reshape(-1, 1, 1))
         channels = 1 if noise_strength.array.ndim == 0 else x.shape[1]
         scaled = self.node("Mul", [noise, strength], (None, channels, *x.shape[2:]))
         return self.node("Add", [x, scaled], (None, *x.shape[1:]))
@@ -251,21 +265,21 @@ class OnnxOps(Ops[Value, Weight]):
     def conv2d(self, x: Value, kernel: Weight, padding: int, stride: int = 1) -> Value:
         out, _, kh, kw = kernel.array.shape
         h, w = (size // stride + 1 for size in _sizes(x, 2 * padding - kh, 2 * padding - kw))
-        weight = self.constant(kernel.name, kernel.array)
+        weight = self.weight(kernel)
         window = {"kernel_shape": [kh, kw], "strides": [stride] * 2, "pads": [padding] * 4}
         return self.node("Conv", [x, weight], (x.shape[0], out, h, w), **window)
 
     def depthwise_conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         group, _, kh, kw = kernel.array.shape
         shape = (*x.shape[:2], *_sizes(x, 2 * padding - kh + 1, 2 * padding - kw + 1))
-        weight = self.constant(kernel.name, kernel.array)
+        weight = self.weight(kernel)
         return self.node("Conv", [x, weight], shape, kernel_shape=[kh, kw], pads=[padding] * 4, group=group)
 
     def conv_transpose2d(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
         out, _, kh, kw = kernel.array.shape
         h, w = _sizes(x, -1, -1)
         shape = (x.shape[0], out, h * stride + kh - 2 * padding, w * stride + kw - 2 * padding)
-        weight = self.constant(kernel.name, kernel.array.transpose(1, 0, 2, 3))  # [I, O, kh, kw]
+        weight = self.weight(kernel, lambda array: array.transpose(1, 0, 2, 3))  # [I, O, kh, kw]
         window = {"kernel_shape": [kh, kw], "strides": [stride] * 2, "pads": [padding] * 4}
         return self.node("ConvTranspose", [x, weight], shape, **window)
 
@@ -334,7 +348,7 @@ class OnnxOps(Ops[Value, Weight]):
         x = self.node("Sub", [x, self.node("ReduceMean", [x], one, axes=[1], keepdims=1)], x.shape)
         square = self.node("ReduceMean", [self.multiply(x, x)], one, axes=[1], keepdims=1)
         root = self.node("Sqrt", [self.node("Add", [square, self._scalar(epsilon)], one)], one)
-        factor = self.constant(gain.name, gain.array[:, None, None])
+        factor = self.weight(gain, _per_channel)
         return self.add_bias(self.node("Mul", [self.node("Div", [x, root], x.shape), factor], x.shape), bias)
 
     def linear_attention(self, q: Value, k: Value, v: Value, heads: int) -> Value:
@@ -395,6 +409,11 @@ def _sizes(x: Value, more_rows: int, more_columns: int) -> tuple[int, int]:
     h, w = x.shape[2:]
     assert h is not None and w is not None
     return h + more_rows, w + more_columns
+
+
+def _per_channel(array: NDArray[Any]) -> NDArray[Any]:
+    """[C] -> [C, 1, 1]."""
+    return array[:, None, None]
 
 
 def _dims(shape: Shape) -> list[int | str]:

@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from ganexport.errors import OptionError
 from ganexport.ops import polyphase
 from ganexport.ops.attention import tfjs_linear_attention
-from ganexport.ops.graph import Names, Shape, Value, Weight, broadcast, const_window, summed_kernel
+from ganexport.ops.graph import (
+    Names,
+    Shape,
+    Stored,
+    Value,
+    View,
+    Weight,
+    as_it_is,
+    broadcast,
+    const_window,
+    summed_kernel,
+)
 from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 from ganexport.ops.tfjs_attributes import Json, Window, shape_json, string_json
@@ -31,6 +42,7 @@ class TfjsOps(Ops[Value, Weight]):
     def __init__(self) -> None:
         self.nodes: list[Json] = []
         self.weights: dict[str, NDArray[Any]] = {}
+        self.stored: dict[str, Stored] = {}
         self.inputs: list[Value] = []
         self._names = Names()
 
@@ -63,6 +75,16 @@ class TfjsOps(Ops[Value, Weight]):
         self.weights[name] = array
         return name
 
+    def weight(self, weight: Weight, view: View = as_it_is) -> str:
+        """Name of a weight as float32 in the layout of `view`, however it is stored; one name has one layout.
+
+        TF.js widens it when it loads the graph.
+        """
+        if weight.stored is None:
+            return self.constant(weight.name, view(weight.array))
+        stored = self.stored.setdefault(weight.name, weight.stored.seen(view))
+        return self.constant(weight.name, stored.codes)
+
     def _append(
         self, name: str, op: str, inputs: Sequence[Value | str], shape: Shape, attributes: dict[str, Json]
     ) -> Value:
@@ -82,10 +104,10 @@ class TfjsOps(Ops[Value, Weight]):
     # -- vectors -------------------------------------------------------------------------------------------------
 
     def dense(self, x: Value, weight: Weight, bias: Weight | None = None) -> Value:
-        matrix = self.constant(weight.name, weight.array.T)  # [I, O]
+        matrix = self.weight(weight, np.transpose)  # [I, O]
         shape = (x.shape[0], weight.array.shape[0])
         y = self.node("MatMul", [x, matrix], shape, transpose_a={"b": False}, transpose_b={"b": False})
-        return y if bias is None else self.node("AddV2", [y, self.constant(bias.name, bias.array)], shape)
+        return y if bias is None else self.node("AddV2", [y, self.weight(bias)], shape)
 
     def concat(self, xs: Sequence[Value]) -> Value:
         return self._join(xs, axis=len(xs[0].shape) - 1)
@@ -119,7 +141,7 @@ class TfjsOps(Ops[Value, Weight]):
         return self.node("Slice", [x, self._ints(0, index), self._ints(-1, 1)], (x.shape[0], 1))
 
     def truncate(self, w: Value, w_avg: Weight, psi: Value) -> Value:
-        average = self.constant(w_avg.name, w_avg.array)
+        average = self.weight(w_avg)
         offset = self.node("Sub", [w, average], w.shape)
         offset = self._reshape(offset, None, 1, w.shape[1])  # [N, 1, w_dim]
         shape = (None, psi.shape[1], w.shape[1])
@@ -172,8 +194,8 @@ class TfjsOps(Ops[Value, Weight]):
     # -- maps ----------------------------------------------------------------------------------------------------
 
     def constant_map(self, const: Weight) -> Value:
-        array = const.array.transpose(1, 2, 0)[None]
-        return Value(self.constant(const.name, array), array.shape)
+        channels, h, w = const.array.shape
+        return Value(self.weight(const, lambda array: array.transpose(1, 2, 0)[None]), (1, h, w, channels))
 
     def ramps(self, right: Value, down: Value, offset: Value, positions: NDArray[np.float64]) -> Value:
         size, channels = len(positions), right.shape[1]
@@ -194,22 +216,21 @@ class TfjsOps(Ops[Value, Weight]):
         return self.node("AddV2", [x, channels], (None, *x.shape[1:]))
 
     def add_bias(self, x: Value, bias: Weight) -> Value:
-        return self.node("AddV2", [x, self.constant(bias.name, bias.array)], x.shape)
+        return self.node("AddV2", [x, self.weight(bias)], x.shape)
 
     def add_noise(self, x: Value, noise_const: Weight, noise_strength: Weight, noise_scale: Value) -> Value:
-        one_strength = noise_strength.array.ndim == 0
-        array = noise_const.array * noise_strength.array if one_strength else noise_const.array
-        noise = self.constant(noise_const.name, array[None, :, :, None])
-        per_picture = self._reshape(noise_scale, None, 1, 1, 1)
-        scaled = self.node("Mul", [noise, per_picture], (None, *array.shape, 1))
-        if not one_strength:
-            strength = self.constant(noise_strength.name, noise_strength.array)
+        noise, strength = self.weight(noise_const, lambda array: array[None, :, :, None]), self.weight(noise_strength)
+        scale = self._reshape(noise_scale, None, 1, 1, 1)
+        if noise_strength.array.ndim == 0:
+            scale = self.node("Mul", [scale, strength], scale.shape)
+        scaled = self.node("Mul", [noise, scale], (None, *noise_const.array.shape, 1))
+        if noise_strength.array.ndim:
             scaled = self.node("Mul", [scaled, strength], (None, *x.shape[1:]))  # [N, H, W, C]
         return self.node("AddV2", [x, scaled], (None, *x.shape[1:]))
 
     def add_given_noise(self, x: Value, noise: Value, noise_strength: Weight) -> Value:
         one_channel = self._reshape(noise, None, *_size(x), 1)  # [N, H, W, 1]
-        strength = self.constant(noise_strength.name, noise_strength.array)
+        strength = self.weight(noise_strength)
         channels = 1 if noise_strength.array.ndim == 0 else x.shape[3]
         scaled = self.node("Mul", [one_channel, strength], (None, *_size(x), channels))
         return self.node("AddV2", [x, scaled], (None, *x.shape[1:]))
@@ -223,11 +244,11 @@ class TfjsOps(Ops[Value, Weight]):
         return const_window(noise_const, size)
 
     def conv2d(self, x: Value, kernel: Weight, padding: int, stride: int = 1) -> Value:
-        weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
+        weight = self.weight(kernel, lambda array: array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
         return self._conv("Conv2D", x, weight, Window.same(kernel.array.shape, padding, stride))
 
     def depthwise_conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
-        weight = self.constant(kernel.name, kernel.array.transpose(2, 3, 0, 1))  # [kh, kw, C, 1]
+        weight = self.weight(kernel, lambda array: array.transpose(2, 3, 0, 1))  # [kh, kw, C, 1]
         window = Window.same(kernel.array.shape, padding)
         return self._conv("DepthwiseConv2dNative", x, weight, window, channels=kernel.array.shape[0])
 
@@ -301,7 +322,7 @@ class TfjsOps(Ops[Value, Weight]):
 
     def channel_norm(self, x: Value, gain: Weight, bias: Weight, epsilon: float) -> Value:
         x = self._normalised(self.node("Sub", [x, self._mean(x, 3)], x.shape), 3, epsilon=epsilon)
-        return self.add_bias(self.node("Mul", [x, self.constant(gain.name, gain.array)], x.shape), bias)
+        return self.add_bias(self.node("Mul", [x, self.weight(gain)], x.shape), bias)
 
     def linear_attention(self, q: Value, k: Value, v: Value, heads: int) -> Value:
         return tfjs_linear_attention(self, q, k, v, heads)
@@ -336,10 +357,10 @@ class TfjsOps(Ops[Value, Weight]):
 
         def part(i: int, j: int) -> Value:
             row, column = phases[i], phases[j]
-            array = kernel.array[:, :, row.taps][:, :, :, column.taps]
-            weight = self.constant(f"{kernel.name}.phase{i}{j}", array.transpose(2, 3, 1, 0))
-            window = Window(array.shape[2:], (row.before, row.after), (column.before, column.after))
-            return self._conv("Conv2D", x, weight, window, channels=array.shape[0])
+            own = kernel.seen(f"{kernel.name}.phase{i}{j}", lambda array: array[:, :, row.taps][:, :, :, column.taps])
+            weight = self.weight(own, lambda array: array.transpose(2, 3, 1, 0))
+            window = Window(own.array.shape[2:], (row.before, row.after), (column.before, column.after))
+            return self._conv("Conv2D", x, weight, window, channels=own.array.shape[0])
 
         return self.interleave([[part(i, j) for j in range(stride)] for i in range(stride)])
 
@@ -355,7 +376,7 @@ class TfjsOps(Ops[Value, Weight]):
     def _spread(self, x: Value, kernel: Weight) -> Value:
         """Transposed convolution of a 1×1 map: a matrix product."""
         out, into, kh, kw = kernel.array.shape
-        matrix = Weight(kernel.name, kernel.array.transpose(2, 3, 0, 1).reshape(-1, into))  # [kh·kw·O, I]
+        matrix = kernel.seen(kernel.name, lambda a: a.transpose(2, 3, 0, 1).reshape(-1, into))  # [kh·kw·O, I]
         return self._reshape(self.dense(self._reshape(x, None, into), matrix), None, kh, kw, out)
 
     def _depthwise(self, x: Value, taps: Fir, rows: Padding, columns: Padding) -> Value:
