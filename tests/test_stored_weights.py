@@ -48,7 +48,7 @@ def test_onnx_reads_back_what_was_stored_in_every_layout(view: str, codes: str, 
     assert [node.op_type for node in nodes] == ["Cast", "Mul", "Identity"][:: 2 if codes == "float16" else 1]
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     assert stored[f"k.{codes}"].nbytes == expected.size * np.dtype(codes).itemsize
-    if by_channel and view != "a matrix":
+    if by_channel and codes != "float16" and view != "a matrix":
         assert stored["k.scale"].size == 4
 
 

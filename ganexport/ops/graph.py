@@ -53,8 +53,10 @@ class Stored:
         """The same in another layout; a scale that differs from channel to channel follows their axis."""
         scale = self.scale
         if scale is not None and scale.ndim:
-            whole = view(np.broadcast_to(scale, self.codes.shape))
-            scale = whole[tuple(slice(0, 1) if step == 0 else slice(None) for step in whole.strides)]
+            scale = view(np.broadcast_to(scale, self.codes.shape))
+            for axis in range(scale.ndim):
+                first = scale.take([0], axis)
+                scale = first if (scale == first).all() else scale
         return Stored(view(self.codes), scale, self.minimum)
 
 
