@@ -21,8 +21,8 @@ soak: env web browser  ## Repeated kills, load, long fuzzing, real-size training
 	$(PYTHON) -m pytest -m soak
 
 lint: env
-	$(VENV)/bin/ruff check ganexport train tests web_demo
-	$(VENV)/bin/ruff format --check ganexport train tests web_demo
+	$(VENV)/bin/ruff check ganexport train tests web_demo benchmarks
+	$(VENV)/bin/ruff format --check ganexport train tests web_demo benchmarks
 	$(VENV)/bin/mypy
 
 web: env-demo  ## The web files in ganexport/_web; instant when nothing changed.

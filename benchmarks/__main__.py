@@ -1,73 +1,101 @@
-"""Times of what a user waits for, each a whole process: `python -m benchmarks [--runs 5]`, `… large [names]`.
+"""How fast it is, against whom: `python -m benchmarks synthesis --resolution 256`.
 
-Machines differ and are noisy, so every figure is the median of several runs with its least and greatest, and tests
-assert none of them.
+Machines differ and are noisy, so all contestants run in turn, round after round, and every figure is the median of
+the rounds with its least and greatest; tests assert none of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from benchmarks import large
+from benchmarks import large, synthesis, times
+from benchmarks.report import machine, milliseconds, synthesis_table
+from ganexport.atomic import atomic_path, check_output
+from ganexport.errors import GanExportError, UserError
+from ganexport.progress import Progress
+from ganexport.terminal import console, progress, say_error, table
 
-ROOT = Path(__file__).parents[1]
-DIGITS = ROOT / "converted_models" / "digits"
+RESOLUTIONS, BATCHES = (64, 256, 1024), (1, 8)
 LARGE = Path(tempfile.gettempdir()) / "ganexport-large"
-
-FIRST_PICTURE = f"""
-import ganexport
-ganexport.open_bundle({str(DIGITS)!r}).generate(seeds=[1], label=3)
-"""
 
 
 def main() -> None:
-    """Measure and print JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["times", "large"], default="times")
+    """Measure, print tables, and write JSON."""
+    options = _parser().parse_intermixed_args()
+    try:
+        if options.json is not None:
+            check_output(options.json, force=options.force)
+        with progress() as shown:
+            result = {"command": sys.argv[1:], "machine": machine(), **_PARTS[options.part](options, shown)}
+        if options.json is not None:
+            with atomic_path(options.json, force=options.force) as path:
+                path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    except GanExportError as error:
+        say_error(str(error))
+        sys.exit(2 if isinstance(error, UserError) else 1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    example = "example: python -m benchmarks synthesis --resolution 256 --batch 1 --runs 20 --json 256.json"
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, epilog=example)
+    parser.add_argument("part", choices=list(_PARTS), help="what to measure")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of large files: {', '.join(large.SIZES)}")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--resolution", type=int, action="append", choices=RESOLUTIONS, help="all when left out")
+    parser.add_argument("--batch", type=int, action="append", choices=BATCHES, help="both when left out")
+    parser.add_argument("--runs", type=int, default=10, help="rounds, 10 when left out")
+    parser.add_argument("--only", action="append", choices=synthesis.CONTESTANTS, default=[], help="beside ganexport")
+    parser.add_argument("--json", type=Path, help="write all that was measured")
+    parser.add_argument("--force", action="store_true", help="replace that file")
+    parser.add_argument("--torch-python", default=sys.executable, help="an interpreter that has PyTorch")
+    parser.add_argument("--tensorflow-python", default=sys.executable, help="one that has TensorFlow and tf2onnx")
     parser.add_argument("--folder", type=Path, default=LARGE, help="where large files are made, and kept")
-    options = parser.parse_intermixed_args()
-    if options.what == "large":
-        print(json.dumps(large.measure(options.folder, options.names or list(large.SIZES)), indent=1))
-        return
-    runs = options.runs
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint, output = str(DIGITS / "checkpoint.safetensors"), str(Path(folder) / "digits")
-        convert = [sys.executable, "-m", "ganexport", "convert", checkpoint, "-o", output, "--force"]
-        rows = {
-            "python start": seconds([sys.executable, "-c", "pass"], runs),
-            "import numpy": seconds([sys.executable, "-c", "import numpy"], runs),
-            "import to first picture": seconds([sys.executable, "-c", FIRST_PICTURE], runs),
-            "convert the digits, gate included": seconds(convert, runs),
-            "verify the digits": seconds([sys.executable, "-m", "ganexport", "verify", output], runs),
-        }
-    print(json.dumps(rows, indent=1))
+    return parser
 
 
-def seconds(command: list[str], runs: int) -> dict[str, float]:
-    """Wall-clock seconds of a command."""
-    # Without compiled bytecode, which pip and uv write for installed packages, imports take three times as long.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
-    times = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
-        times.append(time.perf_counter() - started)
-    return {
-        "median": round(statistics.median(times), 3),
-        "least": round(min(times), 3),
-        "greatest": round(max(times), 3),
-    }
+def _synthesis(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
+    chosen = synthesis.Options(
+        runs=options.runs,
+        only=tuple(options.only),
+        torch_python=options.torch_python,
+        tensorflow_python=options.tensorflow_python,
+    )
+    results = []
+    for resolution, batch in _sizes(options):
+        with tempfile.TemporaryDirectory(prefix="ganexport-benchmark-") as folder:
+            results.append(synthesis.measure(resolution, batch, Path(folder), chosen, shown))
+        console.print(synthesis_table(results[-1]))
+    return {"synthesis": results}
+
+
+def _sizes(options: argparse.Namespace) -> Iterator[tuple[int, int]]:
+    for resolution in options.resolution or RESOLUTIONS:
+        for batch in options.batch or BATCHES:
+            if (resolution, batch) == (1024, 8) and not options.batch:
+                console.print("1024², batch 8: left out, since a round takes minutes; ask for it with --batch 8")
+                continue
+            yield resolution, batch
+
+
+def _times(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
+    rows = times.measure(options.runs, shown)
+    console.print(table(["", "median (least–greatest)"], [(name, milliseconds(row)) for name, row in rows.items()]))  # type: ignore[arg-type]
+    return {"times": rows}
+
+
+def _large(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
+    rows = large.measure(options.folder, options.names or list(large.SIZES), shown)
+    cells = [(name, f"{row['seconds']} s", str(row["peak MiB"])) for name, row in rows.items()]
+    console.print(table(["", "time", "peak MiB"], cells))
+    return {"large": rows}
+
+
+_PARTS = {"synthesis": _synthesis, "large": _large, "times": _times}
 
 
 if __name__ == "__main__":

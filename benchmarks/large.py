@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ganexport.progress import SILENT, Progress
+
 ROOT = Path(__file__).parents[1]
 D_PARAMETERS = 29_012_513
 """Of the published discriminator for 1024² pictures."""
@@ -25,11 +27,12 @@ SIZES = {"f1024": (1024, 32768), "auto256": (256, 16384), "f256": (256, 32768)}
 """Resolution and `channel_base`: config-f at full size, and the two widths that are common for 256²."""
 
 
-def measure(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
+def measure(folder: Path, names: list[str], progress: Progress = SILENT) -> dict[str, dict[str, Any]]:
     """Time and memory of `info`, `convert` and `verify` for each of these files."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = {}
     for name in names:
+        progress.stage(name)
         pickle, bundle = folder / f"{name}.pkl", folder / name
         if not pickle.exists():
             make(pickle, *SIZES[name])
