@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import large, synthesis, times
-from benchmarks.report import machine, milliseconds, synthesis_table
+from benchmarks.report import machine, milliseconds, print_synthesis, tables
 from ganexport.atomic import atomic_path, check_output
 from ganexport.errors import GanExportError, UserError
 from ganexport.progress import Progress
@@ -69,7 +69,7 @@ def _synthesis(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     for resolution, batch in _sizes(options):
         with tempfile.TemporaryDirectory(prefix="ganexport-benchmark-") as folder:
             results.append(synthesis.measure(resolution, batch, Path(folder), chosen, shown))
-        console.print(synthesis_table(results[-1]))
+        print_synthesis(results[-1])
     return {"synthesis": results}
 
 
@@ -84,14 +84,14 @@ def _sizes(options: argparse.Namespace) -> Iterator[tuple[int, int]]:
 
 def _times(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     rows = times.measure(options.runs, shown)
-    console.print(table(["", "median (least–greatest)"], [(name, milliseconds(row)) for name, row in rows.items()]))  # type: ignore[arg-type]
+    tables.print(table(["", "median (least–greatest)"], [(name, milliseconds(row)) for name, row in rows.items()]))  # type: ignore[arg-type]
     return {"times": rows}
 
 
 def _large(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     rows = large.measure(options.folder, options.names or list(large.SIZES), shown)
     cells = [(name, f"{row['seconds']} s", str(row["peak MiB"])) for name, row in rows.items()]
-    console.print(table(["", "time", "peak MiB"], cells))
+    tables.print(table(["", "time", "peak MiB"], cells))
     return {"large": rows}
 
 

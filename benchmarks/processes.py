@@ -22,6 +22,10 @@ LEFT_OUT = ("OPENBLAS_", "OMP_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
 """Settings of the shell that would slow numpy, or the start of Python."""
 
 
+PATIENCE = 10
+"""Seconds for a process that has closed its mouth to end."""
+
+
 class NotMeasuredError(ExportError):
     """Something is not installed, or did not work; the text says what."""
 
@@ -102,12 +106,16 @@ def _started(job: Mapping[str, Any], python: str) -> Iterator[tuple[subprocess.P
         try:
             yield process, process.stdout
         except _NoAnswerError:
-            process.kill()
-            errors.seek(0)
-            lines = [line.strip() for line in errors if line.strip()]
-            raise NotMeasuredError(lines[-1] if lines else f"it ended with status {process.wait()}") from None
+            raise NotMeasuredError(_last_words(process, errors)) from None
         finally:
             process.kill()
+
+
+def _last_words(process: subprocess.Popen[str], errors: IO[str]) -> str:
+    status = process.wait(PATIENCE)
+    errors.seek(0)
+    lines = [line.strip() for line in errors if line.strip()]
+    return f"it ended with status {status}" + (f": {lines[-1]}" if lines else "")
 
 
 class _NoAnswerError(Exception):
@@ -119,6 +127,6 @@ def _answer(answers: IO[str]) -> dict[str, Any]:
     if not line:
         raise _NoAnswerError
     facts: dict[str, Any] = json.loads(line)
-    if "missing" in facts:
-        raise NotMeasuredError(facts["missing"])
+    if "failed" in facts:
+        raise NotMeasuredError(facts["failed"])
     return facts

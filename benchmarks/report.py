@@ -9,9 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
-__all__ = ["machine", "milliseconds", "synthesis_table"]
+from ganexport.terminal import console, plain
+
+__all__ = ["machine", "milliseconds", "print_synthesis", "tables"]
+
+WIDTH = 120
+"""Characters of a line where the output is no terminal, which has its own."""
+
+tables = Console(highlight=False, width=None if console.is_terminal else WIDTH)
 
 LIBRARIES = ("numpy", "onnxruntime", "onnx", "torch", "tensorflow-cpu", "tensorflow", "tf2onnx", "playwright")
 
@@ -57,25 +65,30 @@ def times_as_long(ratio: Mapping[str, float]) -> str:
     return f"{ratio['of_medians']:.2f} ({ratio['least']:.2f}–{ratio['greatest']:.2f})"
 
 
-def synthesis_table(result: Mapping[str, Any]) -> Table:
-    """A measurement of `synthesis`, a row a contestant."""
+def print_synthesis(result: Mapping[str, Any]) -> None:
+    """Print a measurement of `synthesis`, a row a contestant."""
     size = (
-        f"{result['resolution']}², batch {result['batch']}, {result['giga_operations']:.1f} GFLOP by direct convolution"
+        f"{result['resolution']}², batch {result['batch']}: {result['giga_operations']:.1f} GFLOP by direct convolution"
     )
     shown = Table(title=size, box=None, header_style="bold", title_justify="left")
-    for column in ("", "form"):
-        shown.add_column(column)
-    for column in ("median (least–greatest)", "times ours", "GFLOP/s", "of peak", "load", "first run", "peak memory"):
-        shown.add_column(column, justify="right")
+    shown.add_column("")
+    for column in ("median (least–greatest)", "times ours", "GFLOP/s", "of peak", "load", "first run", "memory"):
+        shown.add_column(column, justify="right", no_wrap=True)
     for row in result["rows"]:
-        shown.add_row(row["name"], row.get("form", ""), *_cells(row))
-    return shown
+        if "not_measured" not in row:
+            shown.add_row(*_cells(row))
+    tables.print(shown)
+    for row in result["rows"]:
+        if "not_measured" in row:
+            console.print(f"{plain(row['name'])}: not measured: {plain(row['not_measured'])}", soft_wrap=True)
+        if "form" in row:
+            forms = ", ".join(f"{form} {found}" for form, found in row["forms"].items())
+            console.print(f"{plain(row['name'])}: the fastest of {plain(forms)}", soft_wrap=True)
 
 
 def _cells(row: Mapping[str, Any]) -> Sequence[str]:
-    if "not_measured" in row:
-        return [f"not measured: {row['not_measured']}"]
     return [
+        row["name"],
         milliseconds(row["seconds"]),
         times_as_long(row["ratio"]) if "ratio" in row else "",
         f"{row['gflops']:.0f}",

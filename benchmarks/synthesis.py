@@ -165,7 +165,10 @@ def _enter(stack: ExitStack, contest: _Field, name: str, entry: _Entry, folder: 
     if len(forms) > 1:
         pilot = interleave({form: contestant.run for form, contestant in forms.items()}, PILOT_ROUNDS)
         best = min(pilot, key=lambda form: pilot[form].median)
-        facts |= {"form": best, "forms": {form: times.median for form, times in pilot.items()} | missing}
+        facts |= {
+            "form": best,
+            "forms": {form: f"{times.median * 1000:.0f} ms" for form, times in pilot.items()} | missing,
+        }
         for form, contestant in forms.items():
             if form != best:
                 contestant.process.kill()

@@ -22,7 +22,7 @@ def export(job: dict[str, Any]) -> dict[str, Any]:
     generator, path = load(Path(job["checkpoint"])), Path(job["folder"]) / "synthesis.onnx"
     path.parent.mkdir()
     spec = generator.spec
-    weights = {name: tf.constant(array) for name, array in generator.weights.items()}
+    weights = {name: tf.Variable(array, trainable=False) for name, array in generator.weights.items()}
     signature = [
         tf.TensorSpec([None, spec.num_ws, spec.w_dim], tf.float32, "ws"),
         tf.TensorSpec([None], tf.float32, "noise_scale"),

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +21,42 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Load, run once, then run on demand; every answer is a line of JSON."""
+    """Every answer is a line of JSON, also that it does not work."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)  # what libraries print must not be taken for an answer
-        job: dict[str, Any] = json.loads(sys.argv[1])
 
         def answer(**facts: Any) -> None:
             print(json.dumps(facts), file=answers, flush=True)
 
-        module, name = job["function"].split(":")
         try:
-            function = getattr(importlib.import_module(module), name)
-        except ImportError as error:
-            answer(missing=str(error))
-            return
-        before = peak_mib()
-        started = time.perf_counter()
-        loaded = function(job)
-        seconds = time.perf_counter() - started
-        if isinstance(loaded, dict):
-            answer(**loaded, seconds=seconds, imported_mib=before, peak_mib=peak_mib())
-            return
-        first, result = timed(loaded)
-        if job.get("result"):
-            np.save(job["result"], result)
-        answer(load=seconds, first=first, imported_mib=before)
-        for line in sys.stdin:
-            if line.strip() == "facts":
-                answer(peak_mib=peak_mib())
-                continue
-            seconds, result = timed(loaded)
-            answer(seconds=seconds)
+            work(json.loads(sys.argv[1]), answer)
+        except Exception as error:
+            lines = str(error).strip().splitlines() or [""]
+            answer(failed=f"{type(error).__name__}: {lines[0]}" if lines[0] else type(error).__name__)
+            raise
 
 
-def timed(run: Any) -> tuple[float, Any]:
+def work(job: dict[str, Any], answer: Callable[..., None]) -> None:
+    """Load, run once, then run on demand."""
+    module, name = job["function"].split(":")
+    function = getattr(importlib.import_module(module), name)
+    before = peak_mib()
+    seconds, loaded = timed(lambda: function(job))
+    if isinstance(loaded, dict):
+        answer(**loaded, seconds=seconds, imported_mib=before, peak_mib=peak_mib())
+        return
+    first, result = timed(loaded)
+    if job.get("result"):
+        np.save(job["result"], result)
+    answer(load=seconds, first=first, imported_mib=before)
+    for line in sys.stdin:
+        if line.strip() == "facts":
+            answer(peak_mib=peak_mib())
+        else:
+            answer(seconds=timed(loaded)[0])
+
+
+def timed(run: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds of a call, and what it gave."""
     started = time.perf_counter()
     result = run()
