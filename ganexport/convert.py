@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from ganexport.manifest import (
     Manifest,
     NoiseMode,
     ParityResult,
-    Precision,
+    PrecisionName,
     SpecSummary,
     TargetName,
     is_bundle,
@@ -43,6 +43,7 @@ from ganexport.parity import Case, Oracle, cases_for, check_target, feeds_of, re
 from ganexport.parity.cases import FEWER_CASES_ABOVE
 from ganexport.pictures import grid, save_webp
 from ganexport.progress import SILENT, Progress
+from ganexport.shrink import measured_precision, oracle_of, shrink
 from ganexport.weights import file_sha256
 
 __all__ = ["ConvertOptions", "convert", "gate_cases"]
@@ -59,6 +60,7 @@ class ConvertOptions:
     Attributes:
         targets: What to write; None for all that the source can become.
         export: Choices that change the graphs.
+        precision: How the weights are stored.
         checkpoint: Whether the bundle holds the canonical checkpoint too.
         allow_unverified: Whether a target may stay in that no runtime here could verify.
         force: Whether to replace an existing output.
@@ -66,6 +68,7 @@ class ConvertOptions:
 
     targets: tuple[TargetName, ...] | None = None
     export: ExportOptions = field(default_factory=ExportOptions)
+    precision: PrecisionName = "float32"
     checkpoint: bool = True
     allow_unverified: bool = False
     force: bool = False
@@ -93,16 +96,18 @@ def convert(
     Raises:
         ParityError: The gate failed; nothing was written.
         OutputExistsError: The folder exists and `force` was not given.
-        OptionError: No target, or an unknown one.
+        OptionError: No target, or an unknown one; or the precision of a graph that is no checkpoint.
     """
     wanted, cost = _targets(generator, options), _multiply_adds(generator)
+    shrunk = shrink(generator, options.precision, progress)
+    export = replace(options.export, stored=shrunk.stored)
     with atomic_folder(output, kind="bundle", is_one=is_bundle, force=options.force) as folder:
         targets: dict[TargetName, Graphs] = {}
         for target in wanted:
             progress.stage(f"writing {target}")
-            targets[target] = _export(generator, target, folder, options.export)
+            targets[target] = _export(generator, target, folder, export)
         mode = options.export.noise_mode(generator.spec)
-        oracle = GraphOracle(generator) if isinstance(generator, GraphModel) else Oracle(generator)
+        oracle = GraphOracle(generator) if isinstance(generator, GraphModel) else oracle_of(generator, shrunk)
         cases = gate_cases(oracle, mode, progress)
         results: list[ParityResult] = []
         for target, graphs in targets.items():
@@ -118,13 +123,14 @@ def convert(
                 on_result=on_result,
             )
         require_parity(results, wanted, allow_unverified=options.allow_unverified)
+        precision = measured_precision(generator, shrunk, cases, progress)
         progress.stage("writing the bundle")
         model_name = name or output.resolve().name
         _write_goldens(folder / GOLDENS_NAME, cases)
         _write_preview(folder / PREVIEW_NAME, oracle, cases, mode)
         if options.checkpoint and isinstance(generator, Generator):
             generator.save(folder / CHECKPOINT_NAME)
-        (folder / "README.md").write_text(model_card(model_name, generator, results), encoding="utf-8")
+        (folder / "README.md").write_text(model_card(model_name, generator, results, precision), encoding="utf-8")
         manifest = Manifest(
             schema_version=1,
             name=model_name,
@@ -137,7 +143,7 @@ def convert(
                 inputs={name: tuple(value.ravel().tolist()) for name, value in extra_inputs(generator.spec).items()},
             ),
             multiply_adds=cost,
-            precision=Precision(),
+            precision=precision,
             targets=targets,
             goldens=Goldens(file=GOLDENS_NAME, cases=tuple(case.golden for case in cases)),
             previews=next(iter(targets.values())).previews,

@@ -35,7 +35,10 @@ __all__ = [
     "NoiseMode",
     "ParityResult",
     "Precision",
+    "PrecisionName",
     "SpecSummary",
+    "Storage",
+    "TargetName",
     "is_bundle",
     "is_noise_input",
     "json_schema",
@@ -49,6 +52,8 @@ MAX_BYTES = 64 << 20
 
 TargetName = Literal["onnx", "tfjs"]
 NoiseMode = Literal["const", "none", "random", "input"]
+Storage = Literal["float16", "int16", "int8"]
+PrecisionName = Literal["float32", "float16", "int16", "int8", "mixed"]
 Dimension = int | Literal["N"]
 
 
@@ -153,10 +158,22 @@ class Defaults(_Data):
 
 
 class Precision(_Data):
-    """How the weights are stored, and what that costs."""
+    """How the weights are stored, and what that costs.
 
-    weights: Literal["float32"] = "float32"
-    max_grey_levels: float | None = Field(default=None, description="Measured error; null for float32.")
+    The errors are those of the goldens' pictures, drawn with these weights and with the original ones, both in float64,
+    in grey levels (255 from black to white) before they are rounded to whole ones; null for float32. The goldens
+    themselves are drawn with the weights as they are stored.
+    """
+
+    weights: PrecisionName = "float32"
+    stored: dict[str, Storage] = Field(
+        default={}, description="Storage of each canonical tensor; of those that are not named, float32."
+    )
+    bytes: int | None = Field(default=None, description="Of all weights as they are stored.")
+    float32_bytes: int | None = Field(default=None, description="Of all weights as float32.")
+    mean_grey_levels: float | None = Field(default=None, description="Mean error.")
+    high_grey_levels: float | None = Field(default=None, description="Error that one value in 1000 exceeds.")
+    max_grey_levels: float | None = Field(default=None, description="Greatest error.")
 
 
 class ParityResult(_Data):

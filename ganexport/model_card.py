@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
-from ganexport.manifest import Direction, Encoder, ParityResult
+from ganexport.manifest import Direction, Encoder, ParityResult, Precision
 from ganexport.markdown import code, plain
 
 __all__ = ["model_card", "with_directions", "with_encoder"]
 
 
-def model_card(name: str, generator: Generator | GraphModel, parity: Sequence[ParityResult]) -> str:
+def model_card(
+    name: str, generator: Generator | GraphModel, parity: Sequence[ParityResult], precision: Precision
+) -> str:
     """Text of the model card."""
     spec, provenance = generator.spec, generator.provenance
     kind = {1: "grey", 3: "RGB", 4: "RGBA"}[spec.image_channels]
@@ -30,6 +32,7 @@ def model_card(name: str, generator: Generator | GraphModel, parity: Sequence[Pa
 - **Source:** {source}; SHA-256 `{provenance.source_sha256}`
 - **Weights:** SHA-256 `{provenance.weights_sha256}`
 - **Licence of the weights:** {plain(provenance.licence) or "not stated by the source"}
+- **Precision:** {_precision(precision)}
 
 ## Proof
 
@@ -92,6 +95,14 @@ def _with_section(card: str, title: str, text: str | None) -> str:
     at = card.find("\n## Use\n")
     whole = f"{heading}\n{text}\n"
     return card + whole if at < 0 else card[:at] + whole + card[at:]
+
+
+def _precision(precision: Precision) -> str:
+    if precision.bytes is None or precision.float32_bytes is None:
+        return "float32"
+    share = f"{precision.weights} weights, {precision.bytes / precision.float32_bytes:.0%} of their bytes as float32"
+    errors = f"mean {precision.mean_grey_levels:.2g}, 99.9th percentile {precision.high_grey_levels:.2g}"
+    return f"{share}; measured error in grey levels: {errors}, greatest {precision.max_grey_levels:.2g}"
 
 
 def _signature(generator: Generator | GraphModel) -> str:

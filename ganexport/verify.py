@@ -27,6 +27,7 @@ from ganexport.parity import (
 )
 from ganexport.parity.compare import Row
 from ganexport.parity.tolerances import GREY_LEVELS
+from ganexport.precision import read_back, stored_weights
 from ganexport.progress import SILENT, Progress
 
 __all__ = ["verify"]
@@ -42,7 +43,7 @@ def verify(
     """Replay a bundle's golden cases in every runtime of its targets.
 
     A bundle with its checkpoint is held against the float64 oracle, whole tensors; one without it against its recorded
-    pictures, within one grey level.
+    pictures, within one grey level. The oracle has the weights as the manifest says that they are stored.
 
     Args:
         folder: The bundle.
@@ -98,7 +99,8 @@ def _cases(folder: Path, manifest: Manifest) -> list[Case]:
     checkpoint = folder / CHECKPOINT_NAME
     if checkpoint.exists():
         generator = load_of_bundle(checkpoint, manifest.provenance.weights_sha256)
-        oracle = Oracle(generator)
+        stored = stored_weights(generator, manifest.precision.stored)
+        oracle = Oracle(generator, read_back(generator.weights, stored))
         spec = generator.spec
         feeds = [feeds_of(golden, spec, manifest.defaults.noise_mode) for golden in manifest.goldens.cases]
         return [Case(g, f, oracle(f)) for g, f in zip(manifest.goldens.cases, feeds, strict=True)]

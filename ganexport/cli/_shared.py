@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +13,9 @@ from ganexport.terminal import console, progress
 
 if TYPE_CHECKING:
     from ganexport.importers import ImportOptions
+    from ganexport.manifest import PrecisionName
+
+PRECISIONS = ("float32", "float16", "int16", "int8")
 
 app = typer.Typer(
     add_completion=False,
@@ -42,6 +45,9 @@ Resolution = Annotated[
 LatentInput = Annotated[str | None, typer.Option("--input", help="Which input of an ONNX or Keras file is z.")]
 LabelInput = Annotated[str | None, typer.Option("--label-input", help="Which of its inputs is the class.")]
 ImageOutput = Annotated[str | None, typer.Option("--image-output", help="Which of its outputs is the picture.")]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="How weights are stored: float32, float16, int16 or int8.")
+]
 Targets = Annotated[
     str | None, typer.Option("--to", help="Targets, with commas between: onnx, tfjs. All that are possible without it.")
 ]
@@ -93,6 +99,13 @@ def load_and_convert(
     finally:
         if results:
             console.print(parity_table(results))
+
+
+def check_precision(name: str) -> PrecisionName:
+    """The name of a precision that can be asked for."""
+    if name not in PRECISIONS:
+        raise OptionError(f"--precision is {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}, found {name!r}")
+    return cast("PrecisionName", name)
 
 
 def comma_parts(text: str) -> tuple[str, ...]:

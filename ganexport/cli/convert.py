@@ -21,10 +21,12 @@ from ganexport.cli._shared import (
     LatentInput,
     Network,
     Output,
+    PrecisionOption,
     Resolution,
     Source,
     Targets,
     app,
+    check_precision,
     comma_parts,
     import_options,
     load_and_convert,
@@ -92,6 +94,7 @@ def convert(
     latent_input: LatentInput = None,
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
+    precision: PrecisionOption = "float32",
     checkpoint: Annotated[bool, typer.Option(help="Keep the canonical checkpoint in the bundle.")] = True,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Keep large weights in the ONNX files, not beside them.")
@@ -108,6 +111,7 @@ def convert(
     options = ConvertOptions(
         targets=None if to is None else _targets(to),
         export=ExportOptions(noise=noise, truncation_psi=psi, single_file=single_file),  # type: ignore[arg-type]
+        precision=check_precision(precision),
         checkpoint=checkpoint,
         allow_unverified=allow_unverified,
         force=force,

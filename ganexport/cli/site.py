@@ -18,8 +18,10 @@ from ganexport.cli._shared import (
     LatentInput,
     Network,
     Output,
+    PrecisionOption,
     Resolution,
     app,
+    check_precision,
     import_options,
     load_and_convert,
 )
@@ -40,6 +42,7 @@ def site(
     latent_input: LatentInput = None,
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
+    precision: PrecisionOption = "float32",
     space: Annotated[bool, typer.Option("--space", help="Add the README of a Hugging Face Space.")] = False,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
@@ -68,7 +71,9 @@ def site(
                 bundles.append(source)
                 continue
             made = Path(temporary) / str(len(bundles)) / source.stem
-            options = ConvertOptions(checkpoint=False, allow_unverified=allow_unverified)
+            options = ConvertOptions(
+                precision=check_precision(precision), checkpoint=False, allow_unverified=allow_unverified
+            )
             load_and_convert(source, made, options, imports, name=source.stem, labels=labels)
             bundles.append(made)
         build_site(bundles, output, space=space, force=force)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ganexport.architectures import carried, extra_inputs, noise_shapes
@@ -12,7 +13,7 @@ from ganexport.errors import OptionError
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
 from ganexport.manifest import GraphTensor, NoiseMode
-from ganexport.ops.graph import Shape, Value
+from ganexport.ops.graph import Shape, Stored, Value
 from ganexport.spec import GeneratorSpec
 
 __all__ = [
@@ -42,6 +43,7 @@ class ExportOptions:
             and `input` the graphs take it as inputs, which a reader draws from the seed or asks its caller for.
         truncation_psi: Default that readers of the bundle use.
         single_file: Whether an ONNX graph holds all its weights, also those that would lie in files beside it.
+        stored: Weights that lie in the graphs in fewer bytes, by canonical name.
 
     Raises:
         OptionError: psi is not a finite number.
@@ -50,6 +52,7 @@ class ExportOptions:
     noise: NoiseMode = "const"
     truncation_psi: float = 1.0
     single_file: bool = False
+    stored: Mapping[str, Stored] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.truncation_psi):

@@ -61,7 +61,7 @@ def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs
 def _mapping(job: _Job) -> Graph:
     spec, ops = job.generator.spec, OnnxOps()
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
-    weights = named_weights(job.generator.weights)
+    weights = named_weights(job.generator.weights, job.options.stored)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
     return write_graph(job, "mapping", ops, inputs, outputs, resolution=None)
 
@@ -78,7 +78,7 @@ def _synthesis(job: _Job) -> tuple[Graph, ...]:
 
 def _stage(job: _Job, stage: Stage) -> tuple[OnnxOps, dict[str, Value], dict[str, Value]]:
     """The nodes of a stage, its inputs and its outputs."""
-    ops, weights = OnnxOps(), named_weights(job.generator.weights)
+    ops, weights = OnnxOps(), named_weights(job.generator.weights, job.options.stored)
     shapes: dict[str, Shape] = {**stage.inputs, **{name: (None, *size) for name, size in stage.carried.items()}}
     inputs = {name: ops.input(name, shape) for name, shape in shapes.items()}
     return ops, inputs, synthesis(ops, weights, job.generator.spec, inputs, stage.until)
@@ -87,7 +87,7 @@ def _stage(job: _Job, stage: Stage) -> tuple[OnnxOps, dict[str, Value], dict[str
 def _whole(job: _Job) -> Graph:
     """z, c, truncation_psi [N] -> images uint8 [N, H, W, C]; stored noise at its full strength."""
     spec, ops = job.generator.spec, OnnxOps()
-    weights = named_weights(job.generator.weights)
+    weights = named_weights(job.generator.weights, job.options.stored)
     inputs = {name: ops.input(name, shape) for name, shape in latent_inputs(spec).items()}
     into = dict(inputs)
     if spec.has_w_space:

@@ -14,7 +14,8 @@ from ganexport.architectures import mapping, synthesis
 from ganexport.exporters.graphs import ExportOptions, Stage, mapping_inputs, metadata, stages, tensor
 from ganexport.generator import Generator
 from ganexport.manifest import Graph, Graphs
-from ganexport.ops.graph import Shape, Stored, Value, named_weights
+from ganexport.ops.graph import Shape, Value, named_weights
+from ganexport.ops.tfjs_attributes import Json
 from ganexport.ops.tfjs_ops import TfjsOps
 
 __all__ = ["export", "write_graph"]
@@ -35,7 +36,7 @@ def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs
 def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
     spec, ops = generator.spec, TfjsOps()
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
-    weights = named_weights(generator.weights)
+    weights = named_weights(generator.weights, options.stored)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
     return write_graph(folder, "mapping", ops, outputs, None, metadata(generator, options))
 
@@ -44,7 +45,7 @@ def _stage(generator: Generator, folder: Path, options: ExportOptions, stage: St
     spec, ops = generator.spec, TfjsOps()
     maps: dict[str, Shape] = {name: (None, h, w, c) for name, (c, h, w) in stage.carried.items()}
     inputs = {name: ops.input(name, shape) for name, shape in {**stage.inputs, **maps}.items()}
-    outputs = synthesis(ops, named_weights(generator.weights), spec, inputs, stage.until)
+    outputs = synthesis(ops, named_weights(generator.weights, options.stored), spec, inputs, stage.until)
     return write_graph(folder, stage.name, ops, outputs, stage.resolution, metadata(generator, options))
 
 
@@ -85,7 +86,7 @@ def write_graph(
 
 def _write_shards(place: Path, ops: TfjsOps) -> tuple[list[dict[str, Any]], list[str]]:
     """All weights, one after the other, cut into files of `SHARD_BYTES`."""
-    entries = [_entry(name, array, ops.stored.get(name)) for name, array in ops.weights.items()]
+    entries = [_entry(name, array, ops.quantization.get(name)) for name, array in ops.weights.items()]
     data = b"".join(np.ascontiguousarray(array).tobytes() for array in ops.weights.values())
     count = max(1, -(-len(data) // SHARD_BYTES))
     shards = [f"group1-shard{i + 1}of{count}.bin" for i in range(count)]
@@ -94,15 +95,10 @@ def _write_shards(place: Path, ops: TfjsOps) -> tuple[list[dict[str, Any]], list
     return [{"paths": shards, "weights": entries}], shards
 
 
-def _entry(name: str, array: NDArray[Any], stored: Stored | None) -> dict[str, Any]:
+def _entry(name: str, array: NDArray[Any], quantization: Json | None) -> Json:
     """What the manifest of the weights says of one."""
     entry = {"name": name, "shape": list(array.shape), "dtype": "int32" if array.dtype == np.int32 else "float32"}
-    if stored is None:
-        return entry
-    quantization: dict[str, Any] = {"dtype": str(array.dtype)}
-    if stored.scale is not None:
-        quantization |= {"scale": float(stored.scale), "min": stored.minimum}
-    return {**entry, "quantization": quantization}
+    return entry if quantization is None else {**entry, "quantization": quantization}
 
 
 def _signature(value: Value) -> dict[str, Any]:

@@ -19,6 +19,7 @@ __all__ = [
     "as_it_is",
     "const_window",
     "hollow_weights",
+    "kernel_energy",
     "named_weights",
     "summed_kernel",
 ]
@@ -37,17 +38,21 @@ def as_it_is(array: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A weight as a file holds it, in fewer bytes: codes · scale + minimum.
+    """A weight as a file holds it, in fewer bytes: codes · scale.
 
     Attributes:
-        codes: float16 or whole numbers, of the weight's shape.
-        scale: One number, or as many axes as the codes, of size 1 where it does not differ; None for float16.
-        minimum: Value of code 0.
+        codes: float16, int8 or int16, of the weight's shape.
+        scale: float32, one number or as many axes as the codes, of size 1 where it does not differ; None for float16.
     """
 
     codes: NDArray[Any]
-    scale: NDArray[np.floating] | None = None
-    minimum: float = 0.0
+    scale: NDArray[np.float32] | None = None
+
+    @property
+    def read_back(self) -> NDArray[np.float32]:
+        """The numbers that every runtime makes of it."""
+        wide = self.codes.astype(np.float32)
+        return wide if self.scale is None else wide * self.scale
 
     def seen(self, view: View) -> Stored:
         """The same in another layout; a scale that differs from channel to channel follows their axis."""
@@ -57,7 +62,7 @@ class Stored:
             for axis in range(scale.ndim):
                 first = scale.take([0], axis)
                 scale = first if (scale == first).all() else scale
-        return Stored(view(self.codes), scale, self.minimum)
+        return Stored(view(self.codes), scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +73,13 @@ class Weight:
         name: Of the constant.
         array: Its numbers; where they are stored in fewer bytes, those that are read back.
         stored: How the file holds them; None as float32.
+        value: Name of the value that has them, where the graph makes it of another weight.
     """
 
     name: str
     array: NDArray[np.float32]
     stored: Stored | None = None
+    value: str | None = None
 
     def seen(self, name: str, view: View) -> Weight:
         """A part of it, or the whole in another layout, under another name."""
@@ -105,9 +112,10 @@ class Names:
         return f"{stem}_{index}"
 
 
-def named_weights(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, Weight]:
-    """Canonical tensors as the graph-emitting interpreters take them."""
-    return {name: Weight(name, tensor) for name, tensor in tensors.items()}
+def named_weights(tensors: Mapping[str, NDArray[np.float32]], stored: Mapping[str, Stored] = {}) -> dict[str, Weight]:
+    """Canonical tensors as the graph-emitting interpreters take them, some in fewer bytes."""
+    plain = {name: Weight(name, tensor) for name, tensor in tensors.items()}
+    return plain | {name: Weight(name, one.read_back, one) for name, one in stored.items()}
 
 
 def hollow_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Weight]:
@@ -131,3 +139,9 @@ def summed_kernel(kernel: Weight) -> Weight:
     padded = np.pad(turned, ((0, 0), (0, 0), (1, 1), (1, 1)))
     array = padded[:, :, 1:, 1:] + padded[:, :, :-1, 1:] + padded[:, :, 1:, :-1] + padded[:, :, :-1, :-1]
     return Weight(f"{kernel.name}.summed", array.astype(np.float32))
+
+
+def kernel_energy(kernel: Weight) -> Weight:
+    """Kernel [O, I, kh, kw] -> [O, I]: the sum of its squares over the window."""
+    energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))
+    return Weight(f"{kernel.name}.energy", energy.astype(np.float32))

@@ -13,8 +13,20 @@ from onnx import TensorProto, helper
 
 from ganexport.ops import polyphase
 from ganexport.ops.attention import onnx_linear_attention
-from ganexport.ops.graph import Names, Shape, Value, View, Weight, as_it_is, broadcast, const_window, summed_kernel
+from ganexport.ops.graph import (
+    Names,
+    Shape,
+    Value,
+    View,
+    Weight,
+    as_it_is,
+    broadcast,
+    const_window,
+    kernel_energy,
+    summed_kernel,
+)
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
+from ganexport.ops.stored_kernels import onnx_energy, onnx_inputs_first, onnx_summed
 
 __all__ = ["IR_VERSION", "OPSET", "OnnxOps", "fill"]
 
@@ -63,6 +75,8 @@ class OnnxOps(Ops[Value, Weight]):
 
         Runtimes work out what widens it, once, when they load the graph.
         """
+        if weight.value is not None:
+            return weight.value
         if weight.stored is None:
             return self.constant(weight.name, view(weight.array))
         stored = weight.stored.seen(view)
@@ -279,7 +293,12 @@ class OnnxOps(Ops[Value, Weight]):
         out, _, kh, kw = kernel.array.shape
         h, w = _sizes(x, -1, -1)
         shape = (x.shape[0], out, h * stride + kh - 2 * padding, w * stride + kw - 2 * padding)
-        weight = self.weight(kernel, lambda array: array.transpose(1, 0, 2, 3))  # [I, O, kh, kw]
+        stored = kernel.stored is not None or kernel.value is not None
+        weight = (
+            onnx_inputs_first(self, kernel)
+            if stored
+            else self.weight(kernel, lambda array: array.transpose(1, 0, 2, 3))  # [I, O, kh, kw]
+        )
         window = {"kernel_shape": [kh, kw], "strides": [stride] * 2, "pads": [padding] * 4}
         return self.node("ConvTranspose", [x, weight], shape, **window)
 
@@ -322,7 +341,8 @@ class OnnxOps(Ops[Value, Weight]):
         return self._reshape(self._join([row, row], 2), n, c, 2 * h, 2 * w)
 
     def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
-        return self.conv_transpose2d(x, summed_kernel(kernel), 2, kernel_size // 2)
+        summed = summed_kernel(kernel) if kernel.stored is None else onnx_summed(self, kernel)
+        return self.conv_transpose2d(x, summed, 2, kernel_size // 2)
 
     def bilinear_upsample2d(self, x: Value) -> Value:
         # Three to four times as fast as a padded depthwise ConvTranspose (ONNX Runtime, CPU), and no rule is left open.
@@ -355,8 +375,7 @@ class OnnxOps(Ops[Value, Weight]):
         return onnx_linear_attention(self, q, k, v, heads)
 
     def kernel_energy(self, kernel: Weight) -> Weight:
-        energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))
-        return Weight(f"{kernel.name}.energy", energy.astype(np.float32))
+        return kernel_energy(kernel) if kernel.stored is None else onnx_energy(self, kernel)
 
     def _taps(self, fir: Fir, x: Value) -> tuple[str, int]:
         """The filter once for each channel, [C, 1, fh, fw], and C."""

@@ -19,18 +19,19 @@ from ganexport.ops.attention import tfjs_linear_attention
 from ganexport.ops.graph import (
     Names,
     Shape,
-    Stored,
     Value,
     View,
     Weight,
     as_it_is,
     broadcast,
     const_window,
+    kernel_energy,
     summed_kernel,
 )
 from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
-from ganexport.ops.tfjs_attributes import Json, Window, shape_json, string_json
+from ganexport.ops.stored_kernels import tfjs_energy, tfjs_phase, tfjs_summed
+from ganexport.ops.tfjs_attributes import Json, Window, quantized, shape_json, string_json
 from ganexport.ops.tfjs_depthwise import Tiling, separate
 
 __all__ = ["TfjsOps"]
@@ -42,7 +43,8 @@ class TfjsOps(Ops[Value, Weight]):
     def __init__(self) -> None:
         self.nodes: list[Json] = []
         self.weights: dict[str, NDArray[Any]] = {}
-        self.stored: dict[str, Stored] = {}
+        self.quantization: dict[str, Json] = {}
+        self._widened: dict[str, str] = {}
         self.inputs: list[Value] = []
         self._names = Names()
 
@@ -78,12 +80,21 @@ class TfjsOps(Ops[Value, Weight]):
     def weight(self, weight: Weight, view: View = as_it_is) -> str:
         """Name of a weight as float32 in the layout of `view`, however it is stored; one name has one layout.
 
-        TF.js widens it when it loads the graph.
+        TF.js makes float32 of its codes when it loads the graph; what scales them differs by channel and is a node.
         """
+        if weight.value is not None:
+            return weight.value
         if weight.stored is None:
             return self.constant(weight.name, view(weight.array))
-        stored = self.stored.setdefault(weight.name, weight.stored.seen(view))
-        return self.constant(weight.name, stored.codes)
+        stored = weight.stored.seen(view)
+        codes, self.quantization[weight.name] = quantized(stored)
+        name = self.constant(weight.name, codes)
+        if stored.scale is None or not stored.scale.ndim:
+            return name
+        if name not in self._widened:
+            scale = self.constant(f"{name}.scale", stored.scale)
+            self._widened[name] = self.node("Mul", [name, scale], codes.shape).name
+        return self._widened[name]
 
     def _append(
         self, name: str, op: str, inputs: Sequence[Value | str], shape: Shape, attributes: dict[str, Json]
@@ -245,7 +256,8 @@ class TfjsOps(Ops[Value, Weight]):
 
     def conv2d(self, x: Value, kernel: Weight, padding: int, stride: int = 1) -> Value:
         weight = self.weight(kernel, lambda array: array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
-        return self._conv("Conv2D", x, weight, Window.same(kernel.array.shape, padding, stride))
+        window = Window.same(kernel.array.shape, padding, stride)
+        return self._conv("Conv2D", x, weight, window, channels=kernel.array.shape[0])
 
     def depthwise_conv2d(self, x: Value, kernel: Weight, padding: int) -> Value:
         weight = self.weight(kernel, lambda array: array.transpose(2, 3, 0, 1))  # [kh, kw, C, 1]
@@ -306,7 +318,8 @@ class TfjsOps(Ops[Value, Weight]):
         return self.interleave([[x, x], [x, x]])
 
     def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
-        return self.conv_transpose2d(x, summed_kernel(kernel), 2, kernel_size // 2)
+        summed = summed_kernel(kernel) if kernel.stored is None else tfjs_summed(self, kernel)
+        return self.conv_transpose2d(x, summed, 2, kernel_size // 2)
 
     def bilinear_upsample2d(self, x: Value) -> Value:
         h, w = (2 * size for size in _size(x))
@@ -328,8 +341,7 @@ class TfjsOps(Ops[Value, Weight]):
         return tfjs_linear_attention(self, q, k, v, heads)
 
     def kernel_energy(self, kernel: Weight) -> Weight:
-        energy = np.sum(np.square(kernel.array, dtype=np.float64), axis=(2, 3))
-        return Weight(f"{kernel.name}.energy", energy.astype(np.float32))
+        return kernel_energy(kernel) if kernel.stored is None else tfjs_energy(self, kernel)
 
     # -- lowering ------------------------------------------------------------------------------------------------
 
@@ -357,10 +369,14 @@ class TfjsOps(Ops[Value, Weight]):
 
         def part(i: int, j: int) -> Value:
             row, column = phases[i], phases[j]
-            own = kernel.seen(f"{kernel.name}.phase{i}{j}", lambda array: array[:, :, row.taps][:, :, :, column.taps])
-            weight = self.weight(own, lambda array: array.transpose(2, 3, 1, 0))
-            window = Window(own.array.shape[2:], (row.before, row.after), (column.before, column.after))
-            return self._conv("Conv2D", x, weight, window, channels=own.array.shape[0])
+            shape = (kernel.array.shape[0], kernel.array.shape[1], len(row.taps), len(column.taps))
+            window = Window(shape[2:], (row.before, row.after), (column.before, column.after))
+            if kernel.stored is None and kernel.value is None:
+                array = kernel.array[:, :, row.taps][:, :, :, column.taps]
+                weight = self.constant(f"{kernel.name}.phase{i}{j}", array.transpose(2, 3, 1, 0))
+            else:
+                weight = tfjs_phase(self, kernel, row, column).name
+            return self._conv("Conv2D", x, weight, window, channels=shape[0])
 
         return self.interleave([[part(i, j) for j in range(stride)] for i in range(stride)])
 
@@ -401,9 +417,8 @@ class TfjsOps(Ops[Value, Weight]):
         more_rows, more_columns = tiled.surplus
         return self.crop(whole, (more_rows, more_rows), (more_columns, more_columns))
 
-    def _conv(self, op: str, x: Value, weight: str, window: Window, channels: int | None = None) -> Value:
+    def _conv(self, op: str, x: Value, weight: str, window: Window, channels: int) -> Value:
         h, w = _size(x)
-        channels = channels or self.weights[weight].shape[3]
         shape = (x.shape[0], *window.size_after(h, w), channels)
         return self.node(op, [x, weight], shape, **window.attributes())
 

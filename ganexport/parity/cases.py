@@ -16,6 +16,7 @@ from ganexport.manifest import GoldenCase, NoiseMode
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.pictures import to_uint8
 from ganexport.spec import GeneratorSpec
+from ganexport.weights import Tensors
 
 __all__ = ["FEWER_CASES_ABOVE", "Case", "Oracle", "cases_for", "feeds_of", "has_fewer_cases"]
 
@@ -42,12 +43,12 @@ class Case:
 
 
 class Oracle:
-    """The generator in float64."""
+    """The generator in float64; with its weights as an artefact stores them, where these are given."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, weights: Tensors | None = None) -> None:
         self.spec = generator.spec
         self._ops = NumpyOps()
-        self._weights = float64_weights(generator.weights)
+        self._weights = float64_weights(generator.weights if weights is None else weights)
 
     def __call__(self, feeds: dict[str, Floats]) -> dict[str, NDArray[Any]]:
         """Every tensor of one case; pictures one by one, so that memory does not grow with the batch."""

@@ -152,10 +152,26 @@ export interface ParityResult {
   readonly reason: string | null;
 }
 
-/** How the weights are stored, and what that costs. */
+/**
+ * How the weights are stored, and what that costs.
+ *
+ * The errors are those of the goldens' pictures, drawn with these weights and with the original ones, both in float64,
+ * in grey levels (255 from black to white) before they are rounded to whole ones; null for float32. The goldens
+ * themselves are drawn with the weights as they are stored.
+ */
 export interface Precision {
-  readonly weights: 'float32';
-  /** Measured error; null for float32. */
+  readonly weights: 'float32' | 'float16' | 'int16' | 'int8' | 'mixed';
+  /** Storage of each canonical tensor; of those that are not named, float32. */
+  readonly stored: { readonly [name: string]: 'float16' | 'int16' | 'int8' };
+  /** Of all weights as they are stored. */
+  readonly bytes: number | null;
+  /** Of all weights as float32. */
+  readonly float32_bytes: number | null;
+  /** Mean error. */
+  readonly mean_grey_levels: number | null;
+  /** Error that one value in 1000 exceeds. */
+  readonly high_grey_levels: number | null;
+  /** Greatest error. */
   readonly max_grey_levels: number | null;
 }
 

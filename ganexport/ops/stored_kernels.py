@@ -1,0 +1,94 @@
+"""What graphs derive from a kernel that they hold in fewer bytes: made in the graph, so that the file has it once.
+
+ONNX Runtime works it out when it loads a graph; so does our loader of TensorFlow.js graphs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganexport.ops.graph import Value, Weight, kernel_energy, summed_kernel
+from ganexport.ops.polyphase import Phase
+
+if TYPE_CHECKING:
+    from ganexport.ops.onnx_ops import OnnxOps
+    from ganexport.ops.tfjs_ops import TfjsOps
+
+__all__ = ["onnx_energy", "onnx_inputs_first", "onnx_summed", "tfjs_energy", "tfjs_phase", "tfjs_summed"]
+
+CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Where the four copies lie whose sum is the kernel after nearest up-sampling."""
+
+
+def onnx_energy(ops: OnnxOps, kernel: Weight) -> Weight:
+    """`Ops.kernel_energy` as nodes."""
+    wide, result = ops.weight(kernel), kernel_energy(kernel)
+    squares = ops.node("Mul", [wide, wide], kernel.array.shape)
+    axes = ops.constant("axes_2_3", np.asarray([2, 3], np.int64))
+    energy = ops.node("ReduceSum", [squares, axes], result.array.shape, keepdims=0)
+    return replace(result, value=energy.name)
+
+
+def onnx_inputs_first(ops: OnnxOps, kernel: Weight) -> str:
+    """Kernel [O, I, kh, kw] -> [I, O, kh, kw] as a node."""
+    o, i, kh, kw = kernel.array.shape
+    return ops.node("Transpose", [ops.weight(kernel)], (i, o, kh, kw), perm=[1, 0, 2, 3]).name
+
+
+def onnx_summed(ops: OnnxOps, kernel: Weight) -> Weight:
+    """`summed_kernel` as nodes."""
+    result, turned = summed_kernel(kernel), ops.weight(kernel)
+    backwards = ops.constant(f"backwards_{kernel.array.shape[2]}", np.arange(kernel.array.shape[2])[::-1].copy())
+    for axis in (2, 3):
+        turned = ops.node("Gather", [turned, backwards], kernel.array.shape, axis=axis).name
+    parts = []
+    for i, j in CORNERS:
+        pads = ops.constant(f"corner_{i}{j}", np.asarray([0, 0, i, j, 0, 0, 1 - i, 1 - j], np.int64))
+        parts.append(ops.node("Pad", [turned, pads], result.array.shape))
+    return replace(result, value=ops.node("Sum", parts, result.array.shape).name)
+
+
+def tfjs_energy(ops: TfjsOps, kernel: Weight) -> Weight:
+    """`Ops.kernel_energy` as nodes; the value is [I, O]."""
+    result, wide = kernel_energy(kernel), tfjs_kernel(ops, kernel)
+    squares = ops.node("Mul", [wide, wide], wide.shape)
+    axes = ops.constant("ints_0_1", np.asarray([0, 1], np.int32))
+    energy = ops.node("Sum", [squares, axes], wide.shape[2:], keep_dims={"b": False})
+    return replace(result, value=energy.name)
+
+
+def tfjs_summed(ops: TfjsOps, kernel: Weight) -> Weight:
+    """`summed_kernel` as nodes; the value is [kh, kw, I, O]."""
+    result, backwards = summed_kernel(kernel), np.arange(kernel.array.shape[2])[::-1]
+    turned = _taps(ops, tfjs_kernel(ops, kernel), backwards, backwards)
+    shape = tuple(result.array.shape[axis] for axis in (2, 3, 1, 0))
+    parts = []
+    for i, j in CORNERS:
+        pads = np.asarray([[i, 1 - i], [j, 1 - j], [0, 0], [0, 0]], np.int32)
+        parts.append(ops.node("Pad", [turned, ops.constant(f"corner_{i}{j}", pads)], shape))
+    return replace(result, value=ops.node("AddN", parts, shape, N={"i": str(len(parts))}).name)
+
+
+def tfjs_phase(ops: TfjsOps, kernel: Weight, row: Phase, column: Phase) -> Value:
+    """The taps of one phase of a transposed convolution, [kh, kw, I, O]."""
+    return _taps(ops, tfjs_kernel(ops, kernel), row.taps, column.taps)
+
+
+def tfjs_kernel(ops: TfjsOps, kernel: Weight) -> Value:
+    """The whole kernel [kh, kw, I, O]."""
+    out, into, kh, kw = kernel.array.shape
+    return Value(ops.weight(kernel, lambda array: array.transpose(2, 3, 1, 0)), (kh, kw, into, out))
+
+
+def _taps(ops: TfjsOps, kernel: Value, rows: np.ndarray, columns: np.ndarray) -> Value:
+    """Some rows and columns of a kernel [kh, kw, I, O]."""
+    for axis, taps in enumerate((rows, columns)):
+        numbers = ops.constant("taps_" + "_".join(map(str, taps)), taps.astype(np.int32))
+        at = ops.constant(f"axis_{axis}", np.asarray(axis, np.int32))
+        shape = tuple(len(taps) if i == axis else size for i, size in enumerate(kernel.shape))
+        kinds = {"Tparams": {"type": "DT_FLOAT"}, "Tindices": {"type": "DT_INT32"}, "Taxis": {"type": "DT_INT32"}}
+        kernel = ops.node("GatherV2", [kernel, numbers, at], shape, **kinds, batch_dims={"i": "0"})
+    return kernel
