@@ -53,13 +53,18 @@ def test_onnx_reads_back_what_was_stored_in_every_layout(view: str, codes: str, 
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_tfjs_keeps_the_codes_in_every_layout(view: str) -> None:
-    weight, ops = kernel(np.dtype(np.uint8), by_channel=False), TfjsOps()
-    assert ops.weight(weight, VIEWS[view]) == "k"
-    stored = ops.stored["k"]
-    assert stored.scale is not None
-    assert ops.weights["k"].dtype == np.uint8
-    np.testing.assert_array_equal(ops.weights["k"] * stored.scale + stored.minimum, VIEWS[view](weight.array))
+@pytest.mark.parametrize("by_channel", [True, False])
+@pytest.mark.parametrize("codes", ["int8", "int16", "float16"])
+def test_tfjs_reads_back_what_was_stored_in_every_layout(view: str, codes: str, by_channel: bool) -> None:
+    weight, ops = kernel(np.dtype(codes), by_channel=by_channel), TfjsOps()
+    name = ops.weight(weight, VIEWS[view])
+    how, found = ops.quantization["k"], ops.weights["k"]
+    assert found.dtype == {"int8": np.uint8, "int16": np.uint16, "float16": np.float16}[codes]
+    got = (found.astype(np.float64) * how.get("scale", 1.0) + how.get("min", 0.0)).astype(np.float32)
+    if name != "k":  # a node that scales the codes
+        assert ops.nodes[-1]["input"] == ["k", "k.scale"]
+        got = got * ops.weights["k.scale"]
+    np.testing.assert_array_equal(got, VIEWS[view](weight.array))
 
 
 def test_a_part_of_a_stored_weight_is_stored_alike() -> None:
