@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import large, synthesis, times
-from benchmarks.report import machine, milliseconds, print_synthesis, tables
+from benchmarks import browser, large, synthesis, times
+from benchmarks.report import machine, milliseconds, print_browser, print_synthesis, tables
 from ganexport.atomic import atomic_path, check_output
 from ganexport.errors import GanExportError, UserError
 from ganexport.progress import Progress
 from ganexport.terminal import console, progress, say_error, table
 
 RESOLUTIONS, BATCHES = (64, 256, 1024), (1, 8)
+BROWSER_RESOLUTIONS = (64, 256)
 LARGE = Path(tempfile.gettempdir()) / "ganexport-large"
 
 
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of large files: {', '.join(large.SIZES)}")
     parser.add_argument("--resolution", type=int, action="append", choices=RESOLUTIONS, help="all when left out")
     parser.add_argument("--batch", type=int, action="append", choices=BATCHES, help="both when left out")
-    parser.add_argument("--runs", type=int, default=10, help="rounds, 10 when left out")
+    parser.add_argument("--runs", type=int, help="rounds; 10 when left out, in a browser 5")
     parser.add_argument("--only", action="append", choices=synthesis.CONTESTANTS, default=[], help="beside ganexport")
     parser.add_argument("--json", type=Path, help="write all that was measured")
     parser.add_argument("--force", action="store_true", help="replace that file")
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _synthesis(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     chosen = synthesis.Options(
-        runs=options.runs,
+        runs=options.runs or 10,
         only=tuple(options.only),
         torch_python=options.torch_python,
         tensorflow_python=options.tensorflow_python,
@@ -73,6 +74,15 @@ def _synthesis(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     return {"synthesis": results}
 
 
+def _browser(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
+    results = []
+    for resolution in options.resolution or BROWSER_RESOLUTIONS:
+        with tempfile.TemporaryDirectory(prefix="ganexport-benchmark-") as folder:
+            results.append(browser.measure(resolution, Path(folder), options.runs or 5, shown))
+        print_browser(results[-1])
+    return {"browser": results}
+
+
 def _sizes(options: argparse.Namespace) -> Iterator[tuple[int, int]]:
     for resolution in options.resolution or RESOLUTIONS:
         for batch in options.batch or BATCHES:
@@ -83,7 +93,7 @@ def _sizes(options: argparse.Namespace) -> Iterator[tuple[int, int]]:
 
 
 def _times(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
-    rows = times.measure(options.runs, shown)
+    rows = times.measure(options.runs or 5, shown)
     tables.print(table(["", "median (least–greatest)"], [(name, milliseconds(row)) for name, row in rows.items()]))  # type: ignore[arg-type]
     return {"times": rows}
 
@@ -95,7 +105,7 @@ def _large(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     return {"large": rows}
 
 
-_PARTS = {"synthesis": _synthesis, "large": _large, "times": _times}
+_PARTS = {"synthesis": _synthesis, "browser": _browser, "large": _large, "times": _times}
 
 
 if __name__ == "__main__":

@@ -69,9 +69,11 @@ def run_as_library(job: Job) -> Callable[[], Picture]:
 
 def run_plainly(job: Job) -> Callable[[], Picture]:
     """The first output of a foreign graph, with the settings that ONNX Runtime has by itself."""
-    session = onnxruntime.InferenceSession(
-        str(Path(job["folder"]) / job["graphs"][0]["file"]), providers=["CPUExecutionProvider"]
-    )
+    options = onnxruntime.SessionOptions()
+    if job.get("one_thread"):
+        options.intra_op_num_threads = 1
+    path = str(Path(job["folder"]) / job["graphs"][0]["file"])
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     wanted = {i.name: i.name.split(":")[0] for i in session.get_inputs()}
     values, output = _feeds(job), session.get_outputs()[0].name
     feeds = {name: values[plain] for name, plain in wanted.items()}

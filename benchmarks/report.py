@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from rich.table import Table
 
 from ganexport.terminal import console, plain
 
-__all__ = ["machine", "milliseconds", "print_synthesis", "tables"]
+__all__ = ["machine", "milliseconds", "print_browser", "print_synthesis", "tables"]
 
-WIDTH = 120
+WIDTH = 150
 """Characters of a line where the output is no terminal, which has its own."""
 
 tables = Console(highlight=False, width=None if console.is_terminal else WIDTH)
@@ -67,33 +67,59 @@ def times_as_long(ratio: Mapping[str, float]) -> str:
 
 def print_synthesis(result: Mapping[str, Any]) -> None:
     """Print a measurement of `synthesis`, a row a contestant."""
-    size = (
-        f"{result['resolution']}², batch {result['batch']}: {result['giga_operations']:.1f} GFLOP by direct convolution"
-    )
-    shown = Table(title=size, box=None, header_style="bold", title_justify="left")
+    size = f"{result['resolution']}², batch {result['batch']}"
+    columns = {
+        "median (least–greatest)": lambda row: milliseconds(row["seconds"]),
+        "times ours": lambda row: times_as_long(row["ratio"]) if "ratio" in row else "",
+        "GFLOP/s": lambda row: f"{row['gflops']:.0f}" if "gflops" in row else "",
+        "of peak": lambda row: f"{row['of_peak']:.0%}" if row.get("of_peak") else "",
+        "load": lambda row: milliseconds_of(row["load"]),
+        "first run": lambda row: milliseconds_of(row["first"]),
+        "memory": lambda row: f"{row['peak_mib']} MiB" if row["peak_mib"] else "",
+        "files": lambda row: megabytes(row["bytes"]) if "bytes" in row else "",
+        "made in": lambda row: f"{row['conversion']['seconds']:.1f} s" if "conversion" in row else "",
+        "with": lambda row: f"{row['conversion']['peak_mib']} MiB" if "conversion" in row else "",
+    }
+    _print(f"{size}: {result['giga_operations']:.1f} GFLOP by direct convolution", columns, result["rows"])
+
+
+def print_browser(result: Mapping[str, Any]) -> None:
+    """Print a measurement of `browser`, a row a contestant."""
+    columns = {
+        "median (least–greatest)": lambda row: milliseconds(row["seconds"]),
+        "as long as": lambda row: f"{times_as_long(row['ratio'])} {row['ratio_to']}" if "ratio" in row else "",
+        "load": lambda row: milliseconds_of(row["load"]),
+        "first run": lambda row: milliseconds_of(row["first"]),
+        "files": lambda row: megabytes(row["bytes"]) if "bytes" in row else "",
+    }
+    _print(f"{result['resolution']}² in Chromium {result['chromium']}, one thread", columns, result["rows"])
+
+
+def _print(
+    title: str, columns: Mapping[str, Callable[[Mapping[str, Any]], str]], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    shown = Table(title=title, box=None, header_style="bold", title_justify="left")
     shown.add_column("")
-    for column in ("median (least–greatest)", "times ours", "GFLOP/s", "of peak", "load", "first run", "memory"):
+    for column in columns:
         shown.add_column(column, justify="right", no_wrap=True)
-    for row in result["rows"]:
+    for row in rows:
         if "not_measured" not in row:
-            shown.add_row(*_cells(row))
+            shown.add_row(row["name"], *(cell(row) for cell in columns.values()))
     tables.print(shown)
-    for row in result["rows"]:
+    for row in rows:
         if "not_measured" in row:
-            console.print(f"{plain(row['name'])}: not measured: {plain(row['not_measured'])}", soft_wrap=True)
-        if "form" in row:
+            tables.print(f"{plain(row['name'])}: not measured: {plain(row['not_measured'])}", soft_wrap=True)
+        if "forms" in row:
             forms = ", ".join(f"{form} {found}" for form, found in row["forms"].items())
-            console.print(f"{plain(row['name'])}: the fastest of {plain(forms)}", soft_wrap=True)
+            tables.print(f"{plain(row['name'])}: the fastest of {plain(forms)}", soft_wrap=True)
+    tables.print()
 
 
-def _cells(row: Mapping[str, Any]) -> Sequence[str]:
-    return [
-        row["name"],
-        milliseconds(row["seconds"]),
-        times_as_long(row["ratio"]) if "ratio" in row else "",
-        f"{row['gflops']:.0f}",
-        f"{row['of_peak']:.0%}" if "of_peak" in row else "",
-        f"{row['load'] * 1000:.0f} ms",
-        f"{row['first'] * 1000:.0f} ms",
-        f"{row['peak_mib']} MiB" if row["peak_mib"] is not None else "",
-    ]
+def milliseconds_of(seconds: float) -> str:
+    """One time."""
+    return f"{seconds * 1000:.0f} ms"
+
+
+def megabytes(count: int) -> str:
+    """Of a file, in millions of bytes."""
+    return f"{count / 1e6:.1f} MB"

@@ -28,8 +28,8 @@ __all__ = ["CONTESTANTS", "OURS", "PEAK", "Options", "check_picture", "measure"]
 TOLERANCE = 1e-4
 """Of the greatest absolute value of the picture: the gate's own rule for ONNX Runtime."""
 
-OURS, PLAIN, TF2ONNX, EAGER, TORCH_ONNX, PEAK = CONTESTANTS = (
-    "ganexport", "plain", "tf2onnx", "torch-eager", "torch-onnx", "matrix-product",
+OURS, PREVIEW, PLAIN, TF2ONNX, EAGER, TORCH_ONNX, PEAK = CONTESTANTS = (
+    "ganexport", "preview", "plain", "tf2onnx", "torch-eager", "torch-onnx", "matrix-product",
 )  # fmt: skip
 PILOT_ROUNDS = 2
 """Rounds in which a contestant with several forms finds out which is its fastest."""
@@ -71,6 +71,7 @@ class _Field:
     """Those that run in one measurement, and what is known of them by now."""
 
     running: dict[str, Contestant] = field(default_factory=dict)
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -104,7 +105,9 @@ def measure(resolution: int, batch: int, folder: Path, options: Options, progres
                 _enter(stack, contest, name, entry, folder)
             except NotMeasuredError as error:
                 contest.facts[name] = {"not_measured": str(error)}
-        times = _timed(contest, options, progress, f"{resolution}², batch {batch}")
+        progress.stage(f"{resolution}², batch {batch}", steps=options.runs * len(contest.running))
+        runs = {name: contestant.run for name, contestant in contest.running.items()}
+        times = interleave(runs, options.runs, progress.step)
         for name, contestant in contest.running.items():
             contest.facts[name]["peak_mib"] = contestant.peak_mib()
     return _report(spec, batch, contest.facts, times)
@@ -125,8 +128,10 @@ def _entries(common: dict[str, Any], folder: Path, options: Options) -> dict[str
     }
     exported = {"form": "scaled", "layout": "nchw"}
     peak = {name: job(f"peak:in_{name}") for name in ("onnxruntime", "torch", "numpy")}
+    ours = graph("run_as_library", "onnx_graphs:export_ours", "ours")
     entries = {
-        OURS: graph("run_as_library", "onnx_graphs:export_ours", "ours"),
+        OURS: ours,
+        PREVIEW: _Entry({"first stage": {**ours.jobs["ours"], "stages": 1}}, maker=ours.maker, draws=False),
         PLAIN: graph("run_as_library", "onnx_graphs:export_plain", "plain"),
         TF2ONNX: graph("run_plainly", "tensorflow_jobs:export", "tf2onnx", options.tensorflow_python),
         EAGER: _Entry(torch_forms, options.torch_python),
@@ -141,12 +146,15 @@ def _enter(stack: ExitStack, contest: _Field, name: str, entry: _Entry, folder: 
     jobs, facts = dict(entry.jobs), dict[str, Any]()
     python = entry.python
     if entry.maker is not None:
-        made = do(entry.maker, python)
+        made = contest.made.get(entry.maker["folder"]) or do(entry.maker, python)
+        contest.made[entry.maker["folder"]] = made
         python = sys.executable  # whoever made a graph, it runs here
+        stages = next(iter(jobs.values())).get("stages", len(made["graphs"]))
+        if name == PREVIEW and stages == len(made["graphs"]):
+            raise NotMeasuredError("the picture comes in one stage at this size")
         jobs = {form: {**job, "graphs": made["graphs"]} for form, job in jobs.items()}
         facts["conversion"] = {key: made[key] for key in ("seconds", "imported_mib", "peak_mib")}
-        files = [file for file in Path(entry.maker["folder"]).rglob("*") if file.is_file()]
-        facts["made_of"] = {"files": len(files)}
+        facts["bytes"] = sum(file.stat().st_size for file in _files(entry.maker["folder"], made["graphs"][:stages]))
     forms, missing = dict[str, Contestant](), dict[str, str]()
     for form, job in jobs.items():
         picture = folder / "picture.npy"
@@ -175,6 +183,14 @@ def _enter(stack: ExitStack, contest: _Field, name: str, entry: _Entry, folder: 
     chosen = forms[best]
     contest.running[name] = chosen
     contest.facts[name] = facts | {"load": chosen.load, "first": chosen.first, "imported_mib": chosen.imported_mib}
+
+
+def _files(folder: str, graphs: list[dict[str, Any]]) -> list[Path]:
+    """What these graphs are made of; all that lies there where a foreign graph does not say."""
+    if any("weight_files" not in graph for graph in graphs):
+        return [file for file in Path(folder).rglob("*") if file.is_file()]
+    names = {name for graph in graphs for name in (graph["file"], *graph["weight_files"])}
+    return [Path(folder) / name for name in names]
 
 
 def _first_picture(folder: Path, picture: Path) -> NDArray[np.float32]:
@@ -209,12 +225,6 @@ def check_picture(picture: NDArray[np.float32], reference: NDArray[np.float32], 
         )
 
 
-def _timed(contest: _Field, options: Options, progress: Progress, what: str) -> dict[str, Times]:
-    """The rounds; who dies in them is not measured, and they begin anew without it."""
-    progress.stage(what, steps=options.runs * len(contest.running))
-    return interleave({name: c.run for name, c in contest.running.items()}, options.runs, progress.step)
-
-
 def _report(spec: Any, batch: int, facts: dict[str, dict[str, Any]], times: dict[str, Times]) -> dict[str, Any]:
     operations = 2 * nets.synthesis_multiply_adds(spec) * batch
     peak = 2 * SIZE**3 / times[PEAK].median if PEAK in times else None
@@ -224,9 +234,9 @@ def _report(spec: Any, batch: int, facts: dict[str, dict[str, Any]], times: dict
         if name in times:
             row["seconds"] = times[name].as_json()
             done = 2 * SIZE**3 if name == PEAK else operations
-            row["gflops"] = done / times[name].median / 1e9
-            if peak is not None:
-                row["of_peak"] = done / times[name].median / peak
+            if name != PREVIEW:
+                row["gflops"] = done / times[name].median / 1e9
+                row["of_peak"] = done / times[name].median / peak if peak else None
             if OURS in times and name not in (OURS, PEAK):
                 row["ratio"] = vars(ratio(times[name], times[OURS]))
         rows.append(row)
