@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import browser, large, synthesis, times
-from benchmarks.report import machine, milliseconds, print_browser, print_synthesis, tables
+from benchmarks import browser, large, synthesis, times, training
+from benchmarks.report import machine, milliseconds, print_browser, print_synthesis, print_training, tables
 from ganexport.atomic import atomic_path, check_output
 from ganexport.errors import GanExportError, UserError
 from ganexport.progress import Progress
@@ -83,6 +83,13 @@ def _browser(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     return {"browser": results}
 
 
+def _training(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
+    pythons = {"torch_python": options.torch_python, "tensorflow_python": options.tensorflow_python}
+    result = training.measure(options.runs or 10, shown, **pythons)
+    print_training(result)
+    return {"training": result}
+
+
 def _sizes(options: argparse.Namespace) -> Iterator[tuple[int, int]]:
     for resolution in options.resolution or RESOLUTIONS:
         for batch in options.batch or BATCHES:
@@ -105,7 +112,7 @@ def _large(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     return {"large": rows}
 
 
-_PARTS = {"synthesis": _synthesis, "browser": _browser, "large": _large, "times": _times}
+_PARTS = {"synthesis": _synthesis, "browser": _browser, "training": _training, "large": _large, "times": _times}
 
 
 if __name__ == "__main__":

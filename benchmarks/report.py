@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ganexport.terminal import console, plain
 
-__all__ = ["machine", "milliseconds", "print_browser", "print_synthesis", "tables"]
+__all__ = ["machine", "milliseconds", "print_browser", "print_synthesis", "print_training", "tables"]
 
 WIDTH = 150
 """Characters of a line where the output is no terminal, which has its own."""
@@ -93,6 +93,19 @@ def print_browser(result: Mapping[str, Any]) -> None:
         "files": lambda row: megabytes(row["bytes"]) if "bytes" in row else "",
     }
     _print(f"{result['resolution']}² in Chromium {result['chromium']}, one thread", columns, result["rows"])
+
+
+def print_training(result: Mapping[str, Any]) -> None:
+    """Print a measurement of `training`, a row a contestant."""
+    columns = {
+        f"{result['steps']} steps": lambda row: milliseconds(row["seconds"]),
+        "times ours": lambda row: times_as_long(row["ratio"]) if "ratio" in row else "",
+        "pictures/s": lambda row: f"{row['images_per_second']:.0f}",
+        "first run": lambda row: milliseconds_of(row["first"]),
+        "memory": lambda row: f"{row['peak_mib']} MiB" if row["peak_mib"] else "",
+    }
+    size = 4 << (len(result["channels"]) - 1)
+    _print(f"Training at {size}², {result['channels'][0]} channels, batch {result['batch']}", columns, result["rows"])
 
 
 def _print(
