@@ -32,6 +32,7 @@ from ganexport.manifest import (
     Manifest,
     NoiseMode,
     ParityResult,
+    PrecisionChoice,
     PrecisionName,
     SpecSummary,
     TargetName,
@@ -42,14 +43,16 @@ from ganexport.model_card import model_card
 from ganexport.parity import Case, Oracle, cases_for, check_target, feeds_of, require_parity
 from ganexport.parity.cases import FEWER_CASES_ABOVE
 from ganexport.pictures import grid, save_webp
+from ganexport.precision import Point, plot
 from ganexport.progress import SILENT, Progress
-from ganexport.shrink import measured_precision, oracle_of, shrink
+from ganexport.shrink import Shrunk, measured_precision, oracle_of, shrink, smallest
 from ganexport.weights import file_sha256
 
 __all__ = ["ConvertOptions", "convert", "gate_cases"]
 
 GOLDENS_NAME = "goldens.safetensors"
 PREVIEW_NAME = "preview.webp"
+PLOT_NAME = "precision.svg"
 PREVIEW_COLUMNS = 10
 
 
@@ -61,6 +64,8 @@ class ConvertOptions:
         targets: What to write; None for all that the source can become.
         export: Choices that change the graphs.
         precision: How the weights are stored.
+        max_error: Store them in as few bytes as leave the mean and the 99.9th percentile of the pictures' error within
+            so many grey levels, in place of one precision.
         checkpoint: Whether the bundle holds the canonical checkpoint too.
         allow_unverified: Whether a target may stay in that no runtime here could verify.
         force: Whether to replace an existing output.
@@ -69,6 +74,7 @@ class ConvertOptions:
     targets: tuple[TargetName, ...] | None = None
     export: ExportOptions = field(default_factory=ExportOptions)
     precision: PrecisionName = "float32"
+    max_error: float | None = None
     checkpoint: bool = True
     allow_unverified: bool = False
     force: bool = False
@@ -99,7 +105,7 @@ def convert(
         OptionError: No target, or an unknown one; or the precision of a graph that is no checkpoint.
     """
     wanted, cost = _targets(generator, options), _multiply_adds(generator)
-    shrunk = shrink(generator, options.precision, progress)
+    shrunk = _shrunk(generator, options, progress)
     export = replace(options.export, stored=shrunk.stored)
     with atomic_folder(output, kind="bundle", is_one=is_bundle, force=options.force) as folder:
         targets: dict[TargetName, Graphs] = {}
@@ -124,6 +130,9 @@ def convert(
             )
         require_parity(results, wanted, allow_unverified=options.allow_unverified)
         precision = measured_precision(generator, shrunk, cases, progress)
+        if precision.choices:
+            precision = precision.model_copy(update={"plot": PLOT_NAME})
+            (folder / PLOT_NAME).write_text(_plot(precision.choices, options.max_error), encoding="utf-8")
         progress.stage("writing the bundle")
         model_name = name or output.resolve().name
         _write_goldens(folder / GOLDENS_NAME, cases)
@@ -154,6 +163,19 @@ def convert(
         )
         (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return manifest
+
+
+def _shrunk(generator: Generator | GraphModel, options: ConvertOptions, progress: Progress) -> Shrunk:
+    if options.max_error is None:
+        return shrink(generator, options.precision, progress)
+    if options.precision != "float32":
+        raise OptionError("--max-error chooses the precision itself: leave out --precision")
+    return smallest(generator, options.max_error, options.export, progress)
+
+
+def _plot(choices: Sequence[PrecisionChoice], levels: float | None) -> str:
+    whole = choices[0].bytes
+    return plot([Point(one.weights, one.bytes / whole, one.high_grey_levels) for one in choices], levels)
 
 
 def gate_cases(oracle: Oracle | GraphOracle, mode: NoiseMode, progress: Progress = SILENT) -> list[Case]:

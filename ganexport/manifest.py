@@ -35,6 +35,7 @@ __all__ = [
     "NoiseMode",
     "ParityResult",
     "Precision",
+    "PrecisionChoice",
     "PrecisionName",
     "SpecSummary",
     "Storage",
@@ -52,7 +53,7 @@ MAX_BYTES = 64 << 20
 
 TargetName = Literal["onnx", "tfjs"]
 NoiseMode = Literal["const", "none", "random", "input"]
-Storage = Literal["float16", "int16", "int8"]
+Storage = Literal["float16", "int16", "int12", "int10", "int9", "int8"]
 PrecisionName = Literal["float32", "float16", "int16", "int8", "mixed"]
 Dimension = int | Literal["N"]
 
@@ -157,6 +158,16 @@ class Defaults(_Data):
     )
 
 
+class PrecisionChoice(_Data):
+    """One way in which the weights could be stored, and what it would cost."""
+
+    weights: PrecisionName
+    bytes: int
+    mean_grey_levels: float
+    high_grey_levels: float
+    max_grey_levels: float
+
+
 class Precision(_Data):
     """How the weights are stored, and what that costs.
 
@@ -174,6 +185,10 @@ class Precision(_Data):
     mean_grey_levels: float | None = Field(default=None, description="Mean error.")
     high_grey_levels: float | None = Field(default=None, description="Error that one value in 1000 exceeds.")
     max_grey_levels: float | None = Field(default=None, description="Greatest error.")
+    choices: tuple[PrecisionChoice, ...] = Field(
+        default=(), description="What was compared, in float32, where the smallest weights were looked for."
+    )
+    plot: BundlePath | None = Field(default=None, description="The same drawn: bytes against error.")
 
 
 class ParityResult(_Data):

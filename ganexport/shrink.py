@@ -1,20 +1,41 @@
-"""The weights of one conversion: stored as asked for, and how far that moves the pictures."""
+"""The weights of one conversion: stored as asked for or as small as may be, and how far that moves the pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from ganexport.errors import OptionError
+from numpy.typing import NDArray
+
+from ganexport.errors import OptionError, RuntimeUnavailableError
+from ganexport.exporters import EXPORTERS, ExportOptions
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
-from ganexport.manifest import Precision, PrecisionName
+from ganexport.manifest import Precision, PrecisionChoice, PrecisionName
 from ganexport.ops.graph import Stored
-from ganexport.parity import Case, Oracle
-from ganexport.precision import Plan, picture_errors, plan_for, read_back, stored_weights, weight_bytes
+from ganexport.parity import Case, Oracle, cases_for, feeds_of
+from ganexport.precision import (
+    PictureErrors,
+    Plan,
+    Rounding,
+    picture_errors,
+    plan_for,
+    read_back,
+    search,
+    stored_weights,
+    weight_bytes,
+)
 from ganexport.progress import SILENT, Progress
+from ganexport.runtimes.onnxruntime import OnnxRuntime
 
-__all__ = ["Shrunk", "measured_precision", "oracle_of", "shrink"]
+__all__ = ["Shrunk", "measured_precision", "oracle_of", "shrink", "smallest"]
+
+TO_COMPARE: tuple[PrecisionName, ...] = ("float32", "float16", "int16", "int8")
+
+Images = list[NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -25,11 +46,13 @@ class Shrunk:
         name: Of the precision, as the manifest has it.
         plan: Storage by canonical name.
         stored: The codes by canonical name.
+        choices: What others would cost, where the smallest was looked for.
     """
 
     name: PrecisionName = "float32"
     plan: Plan = field(default_factory=dict)
     stored: Mapping[str, Stored] = field(default_factory=dict)
+    choices: tuple[PrecisionChoice, ...] = ()
 
 
 def shrink(generator: Generator | GraphModel, name: PrecisionName, progress: Progress = SILENT) -> Shrunk:
@@ -40,11 +63,60 @@ def shrink(generator: Generator | GraphModel, name: PrecisionName, progress: Pro
     """
     if name == "float32":
         return Shrunk()
-    if isinstance(generator, GraphModel):
-        raise OptionError("--precision and --max-error are for checkpoints; a graph is written as it is, in float32")
     progress.stage("rounding the weights")
-    plan = plan_for(generator.weights, name)
-    return Shrunk(name, plan, stored_weights(generator, plan))
+    known = _with_weights(generator)
+    plan = plan_for(known.weights, name)
+    return Shrunk(name, plan, stored_weights(known, plan))
+
+
+def smallest(
+    generator: Generator | GraphModel, levels: float, options: ExportOptions, progress: Progress = SILENT
+) -> Shrunk:
+    """The weights in as few bytes as leave the pictures of the gate's cases within so many grey levels.
+
+    Args:
+        generator: Whose weights.
+        levels: Greatest mean and 99.9th percentile of the error.
+        options: Of the export.
+        progress: Told of each time that pictures are drawn.
+
+    Raises:
+        OptionError: It is known as a graph alone, or the number of grey levels is none.
+    """
+    if not 0 < levels < 256:
+        raise OptionError(f"--max-error is a number of grey levels above 0 and below 256, found {levels:g}")
+    known = _with_weights(generator)
+    shapes = {name: known.weights[name].shape for name in plan_for(known.weights, "int8")}
+    every = {name: tensor.shape for name, tensor in known.weights.items()}
+    rounding = Rounding(known, shapes)
+    progress.stage("measuring what meets the weights")
+    rounding.measure()
+    with tempfile.TemporaryDirectory(prefix="ganexport-precision-") as folder:
+        draw = _drawing(known, options, Path(folder))
+        originals = draw({})
+
+        def errors_of(plan: Plan) -> PictureErrors:
+            return picture_errors(draw(rounding.stored(plan)), originals, known.spec.image_range)
+
+        def choice(name: PrecisionName, plan: Plan) -> PrecisionChoice:
+            errors = errors_of(plan)
+            return PrecisionChoice(
+                weights=name,
+                bytes=weight_bytes(every, plan),
+                mean_grey_levels=errors.mean,
+                high_grey_levels=errors.high,
+                max_grey_levels=errors.worst,
+            )
+
+        progress.stage("looking for the smallest weights: pictures drawn so far")
+        plan = search(shapes, errors_of, levels, progress.step)
+        progress.stage("comparing precisions", len(TO_COMPARE) + 1)
+        choices = []
+        for name in TO_COMPARE:
+            choices.append(choice(name, plan_for(known.weights, name)))
+            progress.step()
+        choices.append(choice("mixed", plan))
+    return Shrunk("mixed", plan, rounding.stored(plan), tuple(choices))
 
 
 def measured_precision(
@@ -59,7 +131,7 @@ def measured_precision(
         progress: Told of each case.
     """
     if isinstance(generator, GraphModel) or not shrunk.plan:
-        return Precision()
+        return Precision(choices=shrunk.choices)
     oracle, originals = Oracle(generator), []
     progress.stage("drawing the pictures of the original weights", len(cases))
     for case in cases:
@@ -75,9 +147,38 @@ def measured_precision(
         mean_grey_levels=errors.mean,
         high_grey_levels=errors.high,
         max_grey_levels=errors.worst,
+        choices=shrunk.choices,
     )
 
 
 def oracle_of(generator: Generator, shrunk: Shrunk) -> Oracle:
     """The generator in float64, with its weights as they are stored."""
     return Oracle(generator, read_back(generator.weights, shrunk.stored))
+
+
+def _with_weights(generator: Generator | GraphModel) -> Generator:
+    if isinstance(generator, GraphModel):
+        raise OptionError("--precision and --max-error are for checkpoints; a graph is written as it is, in float32")
+    return generator
+
+
+def _drawing(generator: Generator, options: ExportOptions, folder: Path) -> Callable[[Mapping[str, Stored]], Images]:
+    """What draws the pictures of the gate's cases with weights that are stored so: `image` [N, C, H, W] of each."""
+    mode = options.noise_mode(generator.spec)
+    cases = [feeds_of(golden, generator.spec, mode) for golden in cases_for(generator.spec, mode)]
+    runtime = OnnxRuntime()
+    try:
+        runtime.version()
+    except RuntimeUnavailableError:
+        return lambda stored: [
+            Oracle(generator, read_back(generator.weights, stored))(feeds)["image"] for feeds in cases
+        ]
+
+    def draw(stored: Mapping[str, Stored]) -> Images:
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            place = Path(name)
+            graphs = EXPORTERS["onnx"](generator, place, ExportOptions(noise=options.noise, stored=stored))
+            alone = graphs.model_copy(update={"generator": None})
+            return [outputs["image"] for outputs in runtime.replay(place, alone, cases)]
+
+    return draw

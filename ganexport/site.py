@@ -146,6 +146,8 @@ def _for_pages(manifest: Manifest) -> Manifest:
     wanted = {manifest.goldens.file, manifest.preview, MODEL_CARD}
     for graphs in targets.values():
         wanted.update(_files(graphs))
+    if manifest.precision.plot is not None:  # the model card shows it
+        wanted.add(manifest.precision.plot)
     if manifest.directions is not None:
         wanted |= {manifest.directions.file, *(one.preview for one in manifest.directions.items)}
     wanted |= {one.picture for inside in manifest.inside for one in inside.items}

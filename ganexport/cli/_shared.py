@@ -48,6 +48,14 @@ ImageOutput = Annotated[str | None, typer.Option("--image-output", help="Which o
 PrecisionOption = Annotated[
     str, typer.Option("--precision", help="How weights are stored: float32, float16, int16 or int8.")
 ]
+MaxError = Annotated[
+    float | None,
+    typer.Option(
+        "--max-error",
+        metavar="LEVELS",
+        help="Store weights in the fewest bytes that keep pictures within so many grey levels.",
+    ),
+]
 Targets = Annotated[
     str | None, typer.Option("--to", help="Targets, with commas between: onnx, tfjs. All that are possible without it.")
 ]

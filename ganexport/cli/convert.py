@@ -19,6 +19,7 @@ from ganexport.cli._shared import (
     LabelInput,
     Labels,
     LatentInput,
+    MaxError,
     Network,
     Output,
     PrecisionOption,
@@ -95,6 +96,7 @@ def convert(
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
     precision: PrecisionOption = "float32",
+    max_error: MaxError = None,
     checkpoint: Annotated[bool, typer.Option(help="Keep the canonical checkpoint in the bundle.")] = True,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Keep large weights in the ONNX files, not beside them.")
@@ -112,6 +114,7 @@ def convert(
         targets=None if to is None else _targets(to),
         export=ExportOptions(noise=noise, truncation_psi=psi, single_file=single_file),  # type: ignore[arg-type]
         precision=check_precision(precision),
+        max_error=max_error,
         checkpoint=checkpoint,
         allow_unverified=allow_unverified,
         force=force,

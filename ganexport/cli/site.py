@@ -16,6 +16,7 @@ from ganexport.cli._shared import (
     LabelInput,
     Labels,
     LatentInput,
+    MaxError,
     Network,
     Output,
     PrecisionOption,
@@ -43,6 +44,7 @@ def site(
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
     precision: PrecisionOption = "float32",
+    max_error: MaxError = None,
     space: Annotated[bool, typer.Option("--space", help="Add the README of a Hugging Face Space.")] = False,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
@@ -72,7 +74,10 @@ def site(
                 continue
             made = Path(temporary) / str(len(bundles)) / source.stem
             options = ConvertOptions(
-                precision=check_precision(precision), checkpoint=False, allow_unverified=allow_unverified
+                precision=check_precision(precision),
+                max_error=max_error,
+                checkpoint=False,
+                allow_unverified=allow_unverified,
             )
             load_and_convert(source, made, options, imports, name=source.stem, labels=labels)
             bundles.append(made)

@@ -41,18 +41,39 @@ class Stored:
     """A weight as a file holds it, in fewer bytes: codes · scale.
 
     Attributes:
-        codes: float16, int8 or int16, of the weight's shape.
+        codes: float16 or whole numbers, of the weight's shape.
         scale: float32, one number or as many axes as the codes, of size 1 where it does not differ; None for float16.
+        low_bits: 1, 2 or 4 where codes have so many bits more than 8, which lie in bytes of their own; else 0.
     """
 
     codes: NDArray[Any]
     scale: NDArray[np.float32] | None = None
+    low_bits: int = 0
 
     @property
     def read_back(self) -> NDArray[np.float32]:
         """The numbers that every runtime makes of it."""
         wide = self.codes.astype(np.float32)
         return wide if self.scale is None else wide * self.scale
+
+    @property
+    def high(self) -> NDArray[Any]:
+        """The codes without their low bits."""
+        return (self.codes >> self.low_bits).astype(np.int8) if self.low_bits else self.codes
+
+    @property
+    def low(self) -> NDArray[np.uint8]:
+        """The low bits of all codes in a row, [1, bytes]; the first codes' are the highest bits of each byte."""
+        parts = 8 // self.low_bits
+        bits = (self.codes & ((1 << self.low_bits) - 1)).astype(np.uint8).reshape(parts, -1)
+        places = 8 - self.low_bits * (np.arange(parts) + 1)
+        return np.bitwise_or.reduce(bits << places[:, None].astype(np.uint8), axis=0, keepdims=True)
+
+    @property
+    def shifts(self) -> NDArray[np.float32]:
+        """What brings each part of `low` to whole numbers, beside all parts before it: [parts, 1]."""
+        parts = 8 // self.low_bits
+        return (2.0 ** (self.low_bits * (np.arange(parts) + 1) - 8)).astype(np.float32)[:, None]
 
     def seen(self, view: View) -> Stored:
         """The same in another layout; a scale that differs from channel to channel follows their axis."""
@@ -62,7 +83,7 @@ class Stored:
             for axis in range(scale.ndim):
                 first = scale.take([0], axis)
                 scale = first if (scale == first).all() else scale
-        return Stored(view(self.codes), scale)
+        return Stored(view(self.codes), scale, self.low_bits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ from ganexport.ops.graph import (
 )
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 from ganexport.ops.stored_kernels import onnx_energy, onnx_inputs_first, onnx_summed
+from ganexport.ops.widen import onnx_widened
 
 __all__ = ["IR_VERSION", "OPSET", "OnnxOps", "fill"]
 
@@ -79,13 +80,8 @@ class OnnxOps(Ops[Value, Weight]):
             return weight.value
         if weight.stored is None:
             return self.constant(weight.name, view(weight.array))
-        stored = weight.stored.seen(view)
-        codes, scale = self.constant(f"{weight.name}.{stored.codes.dtype}", stored.codes), stored.scale
         if weight.name not in self._widened:
-            wide = self.node("Cast", [codes], stored.codes.shape, to=TensorProto.FLOAT)
-            if scale is not None:
-                wide = self.node("Mul", [wide, self.constant(f"{weight.name}.scale", scale)], wide.shape)
-            self._widened[weight.name] = wide.name
+            self._widened[weight.name] = onnx_widened(self, weight.name, weight.stored.seen(view))
         return self._widened[weight.name]
 
     @property

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ganexport.ops.graph import Shape, Stored
+from ganexport.ops.graph import Shape
 from ganexport.ops.protocol import Padding
 
-__all__ = ["Json", "Window", "quantized", "shape_json", "string_json"]
+__all__ = ["Json", "Window", "shape_json", "string_json"]
 
 Json = dict[str, Any]
 
@@ -64,17 +61,3 @@ def _int_list(values: Sequence[int]) -> Json:
 def string_json(text: str) -> Json:
     """A string, which is kept as base64."""
     return {"s": base64.b64encode(text.encode()).decode()}
-
-
-def quantized(stored: Stored) -> tuple[NDArray[Any], Json]:
-    """Codes as TF.js takes them, which knows no signs, and what makes float32 of them: code · scale + min.
-
-    A scale that differs by channel is left to the graph.
-    """
-    if stored.scale is None:
-        return stored.codes, {"dtype": "float16"}
-    unsigned = np.dtype(f"u{stored.codes.dtype}")
-    zero = 1 << (8 * unsigned.itemsize - 1)
-    scale = 1.0 if stored.scale.ndim else float(stored.scale)
-    codes = (stored.codes.astype(np.int32) + zero).astype(unsigned)
-    return codes, {"dtype": str(unsigned), "scale": scale, "min": -zero * scale}

@@ -31,8 +31,9 @@ from ganexport.ops.graph import (
 from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 from ganexport.ops.stored_kernels import tfjs_energy, tfjs_phase, tfjs_summed
-from ganexport.ops.tfjs_attributes import Json, Window, quantized, shape_json, string_json
+from ganexport.ops.tfjs_attributes import Json, Window, shape_json, string_json
 from ganexport.ops.tfjs_depthwise import Tiling, separate
+from ganexport.ops.widen import tfjs_widened
 
 __all__ = ["TfjsOps"]
 
@@ -80,21 +81,15 @@ class TfjsOps(Ops[Value, Weight]):
     def weight(self, weight: Weight, view: View = as_it_is) -> str:
         """Name of a weight as float32 in the layout of `view`, however it is stored; one name has one layout.
 
-        TF.js makes float32 of its codes when it loads the graph; what scales them differs by channel and is a node.
+        TF.js makes float32 of its codes when it loads the graph; the rest are nodes.
         """
         if weight.value is not None:
             return weight.value
         if weight.stored is None:
             return self.constant(weight.name, view(weight.array))
-        stored = weight.stored.seen(view)
-        codes, self.quantization[weight.name] = quantized(stored)
-        name = self.constant(weight.name, codes)
-        if stored.scale is None or not stored.scale.ndim:
-            return name
-        if name not in self._widened:
-            scale = self.constant(f"{name}.scale", stored.scale)
-            self._widened[name] = self.node("Mul", [name, scale], codes.shape).name
-        return self._widened[name]
+        if weight.name not in self._widened:
+            self._widened[weight.name] = tfjs_widened(self, weight.name, weight.stored.seen(view))
+        return self._widened[weight.name]
 
     def _append(
         self, name: str, op: str, inputs: Sequence[Value | str], shape: Shape, attributes: dict[str, Json]

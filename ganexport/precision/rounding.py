@@ -1,4 +1,4 @@
-"""Rounding to 8 bits so that errors cancel: each weight is rounded in the light of the errors made before it.
+"""Rounding to few bits so that errors cancel: each weight is rounded in the light of the errors made before it.
 
 A layer's inputs are correlated: neighbouring pixels are alike, and so are channels. So an error in one weight can be
 made good by the next ones. How the inputs go together is measured on the network's own pictures of fixed seeds, in
@@ -22,7 +22,7 @@ from ganexport.manifest import Storage
 from ganexport.ops.graph import Stored
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
 from ganexport.ops.protocol import Fir
-from ganexport.precision.storage import BYTES, FINE, Plan, limit, scales, to_nearest
+from ganexport.precision.storage import FINE, Plan, limit, scales, to_nearest, with_codes
 from ganexport.spec import GeneratorSpec
 
 __all__ = ["Rounding", "stored_weights"]
@@ -54,7 +54,7 @@ BLOCK = 48
 
 def stored_weights(generator: Generator, plan: Plan) -> dict[str, Stored]:
     """The codes of every weight that a plan names; the same on every call."""
-    return Rounding(generator, plan).stored(plan)
+    return Rounding(generator, [name for name, storage in plan.items() if storage not in FINE]).stored(plan)
 
 
 class Rounding:
@@ -66,8 +66,14 @@ class Rounding:
         self._known: dict[tuple[str, Storage], Stored] = {}
 
     def stored(self, plan: Plan) -> dict[str, Stored]:
-        """The codes of every weight that a plan names, which are among the names given."""
+        """The codes of every weight that a plan names; what is rounded to few bits is among the names given."""
         return {name: self._one(name, storage) for name, storage in plan.items()}
+
+    def measure(self) -> dict[str, list[Array]]:
+        """How the inputs of each weight go together."""
+        if self._moments is None:
+            self._moments = measured_inputs(self._generator, self._names)
+        return self._moments
 
     def _one(self, name: str, storage: Storage) -> Stored:
         if (name, storage) not in self._known:
@@ -78,9 +84,7 @@ class Rounding:
         weight = self._generator.weights[name]
         if storage in FINE:
             return to_nearest(weight, storage)
-        if self._moments is None:
-            self._moments = measured_inputs(self._generator, self._names)
-        moments = self._moments.get(name)
+        moments = self.measure().get(name)
         return to_nearest(weight, storage) if moments is None else _with_feedback(weight, storage, moments)
 
 
@@ -129,7 +133,7 @@ def _with_feedback(weight: NDArray[np.float32], storage: Storage, moments: list[
         group = slice(first, first + size)
         codes[:, group] = _rounded_group(rest[:, group], upper / np.diag(upper)[:, None], most)
         first += size
-    return Stored(codes.astype(f"int{8 * BYTES[storage]}").reshape(weight.shape), scale)
+    return with_codes(codes.reshape(weight.shape), scale, storage)
 
 
 def _rounded_group(rest: Array, carry: Array, most: int) -> Array:

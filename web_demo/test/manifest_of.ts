@@ -37,6 +37,8 @@ export function manifestOf(spec: Partial<SpecSummary> = {}, rest: Partial<Manife
       mean_grey_levels: null,
       high_grey_levels: null,
       max_grey_levels: null,
+      choices: [],
+      plot: null,
     },
     targets: {},
     goldens: { file: 'goldens.safetensors', cases: [] },

@@ -162,7 +162,7 @@ export interface ParityResult {
 export interface Precision {
   readonly weights: 'float32' | 'float16' | 'int16' | 'int8' | 'mixed';
   /** Storage of each canonical tensor; of those that are not named, float32. */
-  readonly stored: { readonly [name: string]: 'float16' | 'int16' | 'int8' };
+  readonly stored: { readonly [name: string]: 'float16' | 'int16' | 'int12' | 'int10' | 'int9' | 'int8' };
   /** Of all weights as they are stored. */
   readonly bytes: number | null;
   /** Of all weights as float32. */
@@ -173,6 +173,19 @@ export interface Precision {
   readonly high_grey_levels: number | null;
   /** Greatest error. */
   readonly max_grey_levels: number | null;
+  /** What was compared, in float32, where the smallest weights were looked for. */
+  readonly choices: readonly PrecisionChoice[];
+  /** The same drawn: bytes against error. */
+  readonly plot: string | null;
+}
+
+/** One way in which the weights could be stored, and what it would cost. */
+export interface PrecisionChoice {
+  readonly weights: 'float32' | 'float16' | 'int16' | 'int8' | 'mixed';
+  readonly bytes: number;
+  readonly mean_grey_levels: number;
+  readonly high_grey_levels: number;
+  readonly max_grey_levels: number;
 }
 
 /** Where the weights came from. */
