@@ -89,6 +89,5 @@ def _taps(ops: TfjsOps, kernel: Value, rows: np.ndarray, columns: np.ndarray) ->
         numbers = ops.constant("taps_" + "_".join(map(str, taps)), taps.astype(np.int32))
         at = ops.constant(f"axis_{axis}", np.asarray(axis, np.int32))
         shape = tuple(len(taps) if i == axis else size for i, size in enumerate(kernel.shape))
-        kinds = {"Tparams": {"type": "DT_FLOAT"}, "Tindices": {"type": "DT_INT32"}, "Taxis": {"type": "DT_INT32"}}
-        kernel = ops.node("GatherV2", [kernel, numbers, at], shape, **kinds, batch_dims={"i": "0"})
+        kernel = ops.node("GatherV2", [kernel, numbers, at], shape, batch_dims={"i": "0"})
     return kernel

@@ -72,9 +72,7 @@ class TfjsOps(Ops[Value, Weight]):
         if name in self.weights:
             assert np.array_equal(self.weights[name], array), name
             return name
-        kind = {"type": "DT_INT32" if array.dtype == np.int32 else "DT_FLOAT"}
-        tensor = {"dtype": kind["type"], "tensorShape": shape_json(array.shape)}
-        self.nodes.append({"name": name, "op": "Const", "attr": {"dtype": kind, "value": {"tensor": tensor}}})
+        self.nodes.append({"name": name, "op": "Const"})  # the rest stands beside the numbers
         self.weights[name] = array
         return name
 
@@ -95,7 +93,7 @@ class TfjsOps(Ops[Value, Weight]):
         self, name: str, op: str, inputs: Sequence[Value | str], shape: Shape, attributes: dict[str, Json]
     ) -> Value:
         names = [i if isinstance(i, str) else i.name for i in inputs]
-        self.nodes.append({"name": name, "op": op, "input": names, "attr": {"T": {"type": "DT_FLOAT"}, **attributes}})
+        self.nodes.append({"name": name, "op": op, "input": names, **({"attr": attributes} if attributes else {})})
         return Value(name, shape)
 
     def _float(self, value: float) -> str:
