@@ -24,9 +24,12 @@ class ConverterOps(TfjsOps):
         out, _, size, _ = kernel.array.shape
         return self._transposed(x, weight, size, stride, out, (padding, padding))
 
+    def leaky_relu(self, x: Value, slope: float) -> Value:
+        return self.node("LeakyRelu", [x], x.shape, alpha={"f": slope})
+
     def filter2d(self, x: Value, fir: Fir, padding: Padding) -> Value:
         before, after = padding
-        x = self.crop(x, (max(-before, 0), max(-after, 0)), (max(-before, 0), max(-after, 0)))
+        x = self.resampling.crop(x, (max(-before, 0), max(-after, 0)), (max(-before, 0), max(-after, 0)))
         before, after = max(before, 0), max(after, 0)
         _, h, w, channels = x.shape
         assert h is not None and w is not None and channels is not None
@@ -52,4 +55,4 @@ class ConverterOps(TfjsOps):
         to = self.constant("sizes_" + "_".join(map(str, shape)), np.asarray(shape, np.int32))
         window = Window((size, size), (0, 0), (0, 0), (stride, stride))
         y = self.node("Conv2DBackpropInput", [to, weight, x], shape, **window.attributes())
-        return self.crop(Value(y.name, (x.shape[0], *shape[1:])), cut, cut)
+        return self.resampling.crop(Value(y.name, (x.shape[0], *shape[1:])), cut, cut)

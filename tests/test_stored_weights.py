@@ -77,9 +77,16 @@ def evaluate(ops: TfjsOps, name: str) -> np.ndarray:
         how = ops.quantization.get(name, {})
         kind = np.int32 if ops.weights[name].dtype == np.int32 else np.float32
         return (ops.weights[name].astype(np.float64) * how.get("scale", 1.0) + how.get("min", 0.0)).astype(kind)
-    (node,) = (node for node in ops.nodes if node["name"] == name)
+    (node,) = (node for node in ops.preparation.nodes if node["name"] == name)
     a, *rest = (evaluate(ops, one) for one in node["input"])
-    run = {"Mul": np.multiply, "AddV2": np.add, "Sub": np.subtract, "Floor": np.floor, "Reshape": np.reshape}
+    run = {
+        "Identity": np.asarray,
+        "Mul": np.multiply,
+        "AddV2": np.add,
+        "Sub": np.subtract,
+        "Floor": np.floor,
+        "Reshape": np.reshape,
+    }
     return np.asarray(run[node["op"]](a, *rest), np.float32)
 
 

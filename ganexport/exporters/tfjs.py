@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,7 @@ def write_graph(
     place = folder / FOLDER / name
     place.mkdir(parents=True)
     manifest, shards = _write_shards(place, ops)
-    model = {
+    model: dict[str, Any] = {
         "format": "graph-model",
         "generatedBy": "ganexport",
         "convertedBy": None,
@@ -74,6 +76,12 @@ def write_graph(
         "modelTopology": {"node": ops.nodes, "library": {}, "versions": {"producer": 1882}},
         "weightsManifest": manifest,
     }
+    if ops.prepared:
+        # A `resourceId` is how TF.js finds what one graph gives and the other takes.
+        captured = {x.name: {**_signature(x), "resourceId": i} for i, x in enumerate(ops.prepared)}
+        model["signature"]["inputs"] |= captured
+        model["modelInitializer"] = {"node": ops.preparation.nodes, "library": {}, "versions": {"producer": 1882}}
+        model["initializerSignature"] = {"inputs": {}, "outputs": captured}
     (place / "model.json").write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
     return Graph(
         file=f"{FOLDER}/{name}/model.json",
@@ -85,14 +93,27 @@ def write_graph(
 
 
 def _write_shards(place: Path, ops: TfjsOps) -> tuple[list[dict[str, Any]], list[str]]:
-    """All weights, one after the other, cut into files of `SHARD_BYTES`."""
+    """All weights in the order of their use, one after the other, cut into files of `SHARD_BYTES`."""
     entries = [_entry(name, array, ops.quantization.get(name)) for name, array in ops.weights.items()]
-    data = b"".join(np.ascontiguousarray(array).tobytes() for array in ops.weights.values())
-    count = max(1, -(-len(data) // SHARD_BYTES))
+    count = max(1, -(-sum(array.nbytes for array in ops.weights.values()) // SHARD_BYTES))
     shards = [f"group1-shard{i + 1}of{count}.bin" for i in range(count)]
-    for i, shard in enumerate(shards):
-        (place / shard).write_bytes(data[i * SHARD_BYTES : (i + 1) * SHARD_BYTES])
+    (place / shards[0]).touch()
+    for i, pieces in groupby(_pieces(ops.weights.values()), key=itemgetter(0)):
+        with (place / shards[i]).open("wb") as file:
+            for _, piece in pieces:
+                file.write(piece)
     return [{"paths": shards, "weights": entries}], shards
+
+
+def _pieces(arrays: Iterable[NDArray[Any]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Bytes of the arrays, each with the number of the shard that they belong to; one array is copied at a time."""
+    position = 0
+    for array in arrays:
+        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        while data.size:
+            piece, data = np.split(data, [SHARD_BYTES - position % SHARD_BYTES])
+            yield position // SHARD_BYTES, piece
+            position += piece.size
 
 
 def _entry(name: str, array: NDArray[Any], quantization: Json | None) -> Json:

@@ -42,24 +42,17 @@ def tfjs_linear_attention(ops: TfjsOps, q: Value, k: Value, v: Value, heads: int
     assert c is not None and h is not None and w is not None
     width, places = c // heads, h * w
 
-    def constant(*sizes: int | None) -> str:
-        numbers = [-1 if size is None else size for size in sizes]
-        return ops.constant("ints_" + "_".join(map(str, numbers)), np.asarray(numbers, np.int32))
-
     def part(x: Value) -> Value:
-        return ops.node("Reshape", [x, constant(n, places, heads, width)], (n, places, heads, width))
-
-    def turned(x: Value, *axes: int) -> Value:
-        return ops.node("Transpose", [x, constant(*axes)], tuple(x.shape[axis] for axis in axes))
+        return ops.reshape(x, n, places, heads, width)
 
     def product(a: Value, b: Value) -> Value:
         plain = {"adj_x": {"b": False}, "adj_y": {"b": False}}
         return ops.node("BatchMatMulV2", [a, b], (*a.shape[:3], b.shape[3]), **plain)
 
     q = part(q)
-    q = turned(ops.node("Softmax", [q], q.shape), 0, 2, 1, 3)  # [N, heads, HW, width]
-    k = turned(part(k), 0, 2, 3, 1)  # [N, heads, width, HW]
+    q = ops.transpose(ops.node("Softmax", [q], q.shape), 0, 2, 1, 3)  # [N, heads, HW, width]
+    k = ops.transpose(part(k), 0, 2, 3, 1)  # [N, heads, width, HW]
     k = ops.node("Softmax", [k], k.shape)
-    context = product(k, turned(part(v), 0, 2, 1, 3))  # [N, heads, width, width]
-    y = turned(product(q, context), 0, 2, 1, 3)  # [N, HW, heads, width]
-    return ops.node("Reshape", [y, constant(n, h, w, c)], (*q.shape[:1], h, w, c))
+    context = product(k, ops.transpose(part(v), 0, 2, 1, 3))  # [N, heads, width, width]
+    y = ops.transpose(product(q, context), 0, 2, 1, 3)  # [N, HW, heads, width]
+    return ops.reshape(y, *q.shape[:1], h, w, c)

@@ -1,6 +1,6 @@
 """What graphs derive from a kernel that they hold in fewer bytes: made in the graph, so that the file has it once.
 
-ONNX Runtime works it out when it loads a graph; so does our loader of TensorFlow.js graphs.
+ONNX Runtime works it out when it loads a graph; TensorFlow.js has a graph of its own for that, which it runs once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ganexport.ops.polyphase import Phase
 
 if TYPE_CHECKING:
     from ganexport.ops.onnx_ops import OnnxOps
+    from ganexport.ops.tfjs_nodes import TfjsNodes
     from ganexport.ops.tfjs_ops import TfjsOps
 
 __all__ = ["onnx_energy", "onnx_inputs_first", "onnx_summed", "tfjs_energy", "tfjs_phase", "tfjs_summed"]
@@ -52,42 +53,53 @@ def onnx_summed(ops: OnnxOps, kernel: Weight) -> Weight:
 
 
 def tfjs_energy(ops: TfjsOps, kernel: Weight) -> Weight:
-    """`Ops.kernel_energy` as nodes; the value is [I, O]."""
-    result, wide = kernel_energy(kernel), tfjs_kernel(ops, kernel)
-    squares = ops.node("Mul", [wide, wide], wide.shape)
-    axes = ops.constant("ints_0_1", np.asarray([0, 1], np.int32))
-    energy = ops.node("Sum", [squares, axes], wide.shape[2:], keep_dims={"b": False})
-    return replace(result, value=energy.name)
+    """`Ops.kernel_energy`, made once; the value is [I, O]."""
+    result = kernel_energy(kernel)
+
+    def make(graph: TfjsNodes) -> list[Value]:
+        wide = _kernel(graph, kernel)
+        squares = graph.node("Mul", [wide, wide], wide.shape)
+        return [graph.node("Sum", [squares, graph.ints(0, 1)], wide.shape[2:], keep_dims={"b": False})]
+
+    return replace(result, value=ops.once(result.name, make)[0].name)
 
 
 def tfjs_summed(ops: TfjsOps, kernel: Weight) -> Weight:
-    """`summed_kernel` as nodes; the value is [kh, kw, I, O]."""
+    """`summed_kernel`, made once; the value is [kh, kw, I, O]."""
     result, backwards = summed_kernel(kernel), np.arange(kernel.array.shape[2])[::-1]
-    turned = _taps(ops, tfjs_kernel(ops, kernel), backwards, backwards)
     shape = tuple(result.array.shape[axis] for axis in (2, 3, 1, 0))
-    parts = []
-    for i, j in CORNERS:
-        pads = np.asarray([[i, 1 - i], [j, 1 - j], [0, 0], [0, 0]], np.int32)
-        parts.append(ops.node("Pad", [turned, ops.constant(f"corner_{i}{j}", pads)], shape))
-    return replace(result, value=ops.node("AddN", parts, shape, N={"i": str(len(parts))}).name)
+
+    def make(graph: TfjsNodes) -> list[Value]:
+        turned = _taps(graph, _kernel(graph, kernel), backwards, backwards)
+        parts = []
+        for i, j in CORNERS:
+            pads = np.asarray([[i, 1 - i], [j, 1 - j], [0, 0], [0, 0]], np.int32)
+            parts.append(graph.node("Pad", [turned, graph.constant(f"corner_{i}{j}", pads)], shape))
+        return [graph.node("AddN", parts, shape, N={"i": str(len(parts))})]
+
+    return replace(result, value=ops.once(result.name, make)[0].name)
 
 
-def tfjs_phase(ops: TfjsOps, kernel: Weight, row: Phase, column: Phase) -> Value:
-    """The taps of one phase of a transposed convolution, [kh, kw, I, O]."""
-    return _taps(ops, tfjs_kernel(ops, kernel), row.taps, column.taps)
+def tfjs_phase(ops: TfjsOps, kernel: Weight, name: str, row: Phase, column: Phase) -> str:
+    """The taps of one phase of a transposed convolution, [kh, kw, I, O], made once."""
+
+    def make(graph: TfjsNodes) -> list[Value]:
+        return [_taps(graph, _kernel(graph, kernel), row.taps, column.taps)]
+
+    return ops.once(f"{kernel.name}.{name}", make)[0].name
 
 
-def tfjs_kernel(ops: TfjsOps, kernel: Weight) -> Value:
+def _kernel(graph: TfjsNodes, kernel: Weight) -> Value:
     """The whole kernel [kh, kw, I, O]."""
     out, into, kh, kw = kernel.array.shape
-    return Value(ops.weight(kernel, lambda array: array.transpose(2, 3, 1, 0)), (kh, kw, into, out))
+    return Value(graph.weight(kernel, lambda array: array.transpose(2, 3, 1, 0)), (kh, kw, into, out))
 
 
-def _taps(ops: TfjsOps, kernel: Value, rows: np.ndarray, columns: np.ndarray) -> Value:
+def _taps(graph: TfjsNodes, kernel: Value, rows: np.ndarray, columns: np.ndarray) -> Value:
     """Some rows and columns of a kernel [kh, kw, I, O]."""
     for axis, taps in enumerate((rows, columns)):
-        numbers = ops.constant("taps_" + "_".join(map(str, taps)), taps.astype(np.int32))
-        at = ops.constant(f"axis_{axis}", np.asarray(axis, np.int32))
+        numbers = graph.constant("taps_" + "_".join(map(str, taps)), taps.astype(np.int32))
+        at = graph.constant(f"axis_{axis}", np.asarray(axis, np.int32))
         shape = tuple(len(taps) if i == axis else size for i, size in enumerate(kernel.shape))
-        kernel = ops.node("GatherV2", [kernel, numbers, at], shape, batch_dims={"i": "0"})
+        kernel = graph.node("GatherV2", [kernel, numbers, at], shape, batch_dims={"i": "0"})
     return kernel

@@ -16,7 +16,7 @@ from ganexport.ops.graph import Stored, Value
 
 if TYPE_CHECKING:
     from ganexport.ops.onnx_ops import OnnxOps
-    from ganexport.ops.tfjs_ops import TfjsOps
+    from ganexport.ops.tfjs_nodes import TfjsNodes
 
 __all__ = ["onnx_widened", "tfjs_widened"]
 
@@ -40,32 +40,31 @@ def onnx_widened(ops: OnnxOps, name: str, stored: Stored) -> str:
     return ops.node("Mul", [wide, ops.constant(f"{name}.scale", stored.scale)], wide.shape).name
 
 
-def tfjs_widened(ops: TfjsOps, name: str, stored: Stored) -> str:
+def tfjs_widened(graph: TfjsNodes, name: str, stored: Stored) -> str:
     """Name of the value; TF.js itself makes float32 of bytes: code · scale + min."""
     if stored.scale is None:
-        ops.quantization[name] = {"dtype": "float16"}
-        return ops.constant(name, stored.codes)
+        graph.quantization[name] = {"dtype": "float16"}
+        return graph.constant(name, stored.codes)
     unsigned = np.dtype(f"u{stored.high.dtype}")
     zero, by_channel = 1 << (8 * unsigned.itemsize - 1), bool(stored.scale.ndim)
     base = 1 << stored.low_bits
     step = float(stored.scale) if not (by_channel or stored.low_bits) else float(base)
-    ops.quantization[name] = {"dtype": str(unsigned), "scale": step, "min": -zero * step}
-    codes = ops.constant(name, (stored.high.astype(np.int32) + zero).astype(unsigned))
+    graph.quantization[name] = {"dtype": str(unsigned), "scale": step, "min": -zero * step}
+    codes = graph.constant(name, (stored.high.astype(np.int32) + zero).astype(unsigned))
     wide = Value(codes, stored.codes.shape)
     if stored.low_bits:
-        ops.quantization[f"{name}.low"] = {"dtype": "uint8", "scale": 1.0, "min": 0.0}
-        low = Value(ops.constant(f"{name}.low", stored.low), stored.low.shape)
+        graph.quantization[f"{name}.low"] = {"dtype": "uint8", "scale": 1.0, "min": 0.0}
+        low = Value(graph.constant(f"{name}.low", stored.low), stored.low.shape)
         shape = (len(stored.shifts), stored.low.shape[1])
 
         def floor(key: str, shifts: np.ndarray) -> Value:
-            by = ops.constant(f"shifts_{stored.low_bits}{key}", shifts)
-            return ops.node("Floor", [ops.node("Mul", [low, by], shape)], shape)
+            by = graph.constant(f"shifts_{stored.low_bits}{key}", shifts)
+            return graph.node("Floor", [graph.node("Mul", [low, by], shape)], shape)
 
         before = np.concatenate([np.zeros((1, 1), np.float32), stored.shifts[:-1]])
-        above = ops.scale(floor("_before", before), float(base))
-        sizes = ops.constant("ints_" + "_".join(map(str, wide.shape)), np.asarray(wide.shape, np.int32))
-        own = ops.node("Sub", [floor("", stored.shifts), above], shape)
-        wide = ops.node("AddV2", [wide, ops.node("Reshape", [own, sizes], wide.shape)], wide.shape)
+        above = graph.node("Mul", [floor("_before", before), graph.number(base)], shape)
+        own = graph.node("Sub", [floor("", stored.shifts), above], shape)
+        wide = graph.node("AddV2", [wide, graph.reshape(own, *wide.shape)], wide.shape)
     if by_channel or stored.low_bits:
-        wide = ops.node("Mul", [wide, ops.constant(f"{name}.scale", stored.scale)], wide.shape)
+        wide = graph.node("Mul", [wide, graph.constant(f"{name}.scale", stored.scale)], wide.shape)
     return wide.name

@@ -16,6 +16,9 @@ interface ModelJson {
   readonly modelTopology: io.ModelArtifacts['modelTopology'] & object;
   readonly weightsManifest: io.WeightsManifestConfig;
   readonly signature: { readonly inputs: object; readonly outputs: object };
+  /** A graph that computes, once, what the other one takes beside its inputs. */
+  readonly modelInitializer?: io.ModelArtifacts['modelInitializer'] & object;
+  readonly initializerSignature?: { readonly outputs: object };
 }
 
 /**
@@ -31,15 +34,24 @@ export async function loadTfjsGraph(
   const json = parseModel(model);
   const groups = json.weightsManifest;
   const shards = await Promise.all(groups.flatMap((group) => group.paths).map(readShard));
+  const { modelTopology, signature, modelInitializer, initializerSignature } = json;
+  const weights = { weightSpecs: groups.flatMap((group) => group.weights), weightData: shards.map(exactBuffer) };
   const graph = await loadGraphModel(
-    io.fromMemory({
-      modelTopology: json.modelTopology,
-      signature: json.signature,
-      weightSpecs: groups.flatMap((group) => group.weights),
-      weightData: shards.map(exactBuffer),
-    }),
+    io.fromMemory({ modelTopology, signature, modelInitializer, initializerSignature, ...weights }),
   );
+  if (initializerSignature !== undefined) prepare(graph, Object.keys(initializerSignature.outputs));
   return { run: (inputs, outputs) => runGraph(graph, inputs, outputs), dispose: () => graph.dispose() };
+}
+
+/** Have the graph compute now what it computes once: TF.js would leave it to the first run. */
+function prepare(graph: GraphModel, [first]: string[]): void {
+  if (first === undefined) return;
+  try {
+    graph.execute({}, first); // the graph keeps it
+  } catch (error) {
+    graph.dispose();
+    throw error;
+  }
 }
 
 async function runGraph(graph: GraphModel, inputs: Tensors, outputs: readonly string[]): Promise<Tensors> {
@@ -48,7 +60,7 @@ async function runGraph(graph: GraphModel, inputs: Tensors, outputs: readonly st
   try {
     for (const [name, { data, shape }] of Object.entries(inputs)) feeds[name] = tensor(data, [...shape], 'float32');
     // The signature of the model maps these names to those of its nodes.
-    const result = graph.execute(feeds, [...outputs]);
+    const result = graph.execute({ ...feeds }, [...outputs]); // a copy, to which TF.js adds what was prepared
     results = Array.isArray(result) ? result : [result];
     return Object.fromEntries(await Promise.all(outputs.map(async (name, i) => [name, await read(results[i]!)])));
   } finally {
@@ -75,5 +87,6 @@ function isModel(json: unknown): json is ModelJson {
 }
 
 function exactBuffer(bytes: Uint8Array): ArrayBuffer {
+  if (bytes.byteLength === bytes.buffer.byteLength) return bytes.buffer as ArrayBuffer; // TF.js copies what it reads
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
 }
