@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,23 +95,22 @@ def _write_shards(place: Path, ops: TfjsOps) -> tuple[list[dict[str, Any]], list
     entries = [_entry(name, array, ops.quantization.get(name)) for name, array in ops.weights.items()]
     count = max(1, -(-sum(array.nbytes for array in ops.weights.values()) // SHARD_BYTES))
     shards = [f"group1-shard{i + 1}of{count}.bin" for i in range(count)]
-    (place / shards[0]).touch()
-    for i, pieces in groupby(_pieces(ops.weights.values()), key=itemgetter(0)):
-        with (place / shards[i]).open("wb") as file:
-            for _, piece in pieces:
-                file.write(piece)
+    (place / shards[0]).touch()  # also where there are no weights
+    position = 0
+    for array in ops.weights.values():
+        position = _append(array, [place / shard for shard in shards], position)
     return [{"paths": shards, "weights": entries}], shards
 
 
-def _pieces(arrays: Iterable[NDArray[Any]]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Bytes of the arrays, each with the number of the shard that they belong to; one array is copied at a time."""
-    position = 0
-    for array in arrays:
-        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        while data.size:
-            piece, data = np.split(data, [SHARD_BYTES - position % SHARD_BYTES])
-            yield position // SHARD_BYTES, piece
-            position += piece.size
+def _append(array: NDArray[Any], shards: Sequence[Path], position: int) -> int:
+    """Write an array behind `position` bytes, on into the next shard where one is full; returns where it ends."""
+    data = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    while data:
+        shard, offset = divmod(position, SHARD_BYTES)
+        with shards[shard].open("ab") as file:
+            written = file.write(data[: SHARD_BYTES - offset])
+        position, data = position + written, data[written:]
+    return position
 
 
 def _entry(name: str, array: NDArray[Any], quantization: Json | None) -> Json:
