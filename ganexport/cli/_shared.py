@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -9,11 +10,11 @@ import typer
 
 from ganexport import __version__
 from ganexport.errors import OptionError
-from ganexport.terminal import console, progress
+from ganexport.terminal import console, progress, table
 
 if TYPE_CHECKING:
     from ganexport.importers import ImportOptions
-    from ganexport.manifest import PrecisionName
+    from ganexport.manifest import Precision, PrecisionChoice, PrecisionName
 
 PRECISIONS = ("float32", "float16", "int16", "int8")
 
@@ -87,26 +88,52 @@ def import_options(image_range: str | None, **given: Any) -> ImportOptions:
 
 
 def load_and_convert(
-    source: Path, output: Path, options: Any, imports: ImportOptions, *, name: str | None, labels: Path | None
+    source: Path,
+    output: Path,
+    options: Any,
+    imports: ImportOptions,
+    *,
+    name: str | None,
+    labels: Path | None,
+    as_json: bool = False,
 ) -> None:
-    """Load and convert with a progress line, and print the gate's table even when it fails."""
+    """Load and convert with a progress line, and print the tables: the gate's even when it fails."""
     from ganexport.convert import convert as run
     from ganexport.generator import with_labels
-    from ganexport.manifest import ParityResult
+    from ganexport.manifest import Manifest, ParityResult
     from ganexport.parity import parity_table
     from ganexport.source import open_source
 
     results: list[ParityResult] = []
+    made: Manifest | None = None
     try:
         with progress() as shown:
             shown.stage(f"reading {source}")
             generator = open_source(source, imports)
             if labels is not None:
                 generator = with_labels(generator, labels)
-            run(generator, output, options, name=name, progress=shown, on_result=results.append)
+            made = run(generator, output, options, name=name, progress=shown, on_result=results.append)
     finally:
-        if results:
+        if as_json:
+            parity = [result.model_dump(mode="json") for result in results]
+            precision = None if made is None else made.precision.model_dump(mode="json")
+            print(json.dumps({"precision": precision, "parity": parity}, indent=1))
+        elif results:
             console.print(parity_table(results))
+    if made is not None and made.precision.stored and not as_json:
+        _print_precision(made.precision)
+
+
+def _print_precision(precision: Precision) -> None:
+    """A row for each way to store the weights that was compared; the last is the one that was taken."""
+    columns = ("weights", "bytes", "of float32", "mean error", "99.9th percentile", "greatest (grey levels)")
+    every: list[Precision | PrecisionChoice] = [*precision.choices[:-1], precision]
+    rows = []
+    for one in every:
+        size, whole = one.bytes or 0, precision.float32_bytes or 1
+        errors = (one.mean_grey_levels, one.high_grey_levels, one.max_grey_levels)
+        rows.append((one.weights, f"{size:,}", f"{size / whole:.1%}", *(f"{error or 0.0:.3f}" for error in errors)))
+    console.print(table(columns, rows))
 
 
 def check_precision(name: str) -> PrecisionName:

@@ -79,7 +79,7 @@ def info(
         console.print(f"[bold]{plain(name.replace('_', ' '))}[/]  {plain(text)}", soft_wrap=True)
 
 
-@app.command(epilog="Example: ganexport convert digits.safetensors -o digits/")
+@app.command(epilog="Example: ganexport convert digits.safetensors -o digits/ --max-error 2")
 def convert(
     source: Source,
     output: Output,
@@ -103,6 +103,7 @@ def convert(
     ] = False,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Convert a checkpoint to a bundle, and prove that it draws the same picture."""
     from ganexport.convert import ConvertOptions
@@ -128,8 +129,9 @@ def convert(
         label_input=label_input,
         image_output=image_output,
     )
-    load_and_convert(source, output, options, imports, name=name, labels=labels)
-    console.print(f"wrote {plain(str(output))}", soft_wrap=True)
+    load_and_convert(source, output, options, imports, name=name, labels=labels, as_json=as_json)
+    if not as_json:
+        console.print(f"wrote {plain(str(output))}", soft_wrap=True)
 
 
 @app.command(epilog="Example: ganexport verify digits/ --browser")

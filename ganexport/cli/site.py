@@ -31,7 +31,7 @@ from ganexport.terminal import console, plain, progress
 __all__ = ["demo", "preview", "site"]
 
 
-@app.command(epilog="Example: ganexport site digits/ -o site/")
+@app.command(epilog="Example: ganexport site digits.safetensors -o site/ --precision float16")
 def site(
     sources: Annotated[list[Path], typer.Argument(help="Bundles or checkpoints.", show_default=False)],
     output: Output,
