@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import browser, large, synthesis, times, training
+from benchmarks.nets import paper_spec
+from benchmarks.plot import plot
 from benchmarks.report import machine, milliseconds, print_browser, print_synthesis, print_training, tables
 from ganexport.atomic import atomic_path, check_output
 from ganexport.errors import GanExportError, UserError
@@ -30,13 +32,18 @@ def main() -> None:
     """Measure, print tables, and write JSON."""
     options = _parser().parse_intermixed_args()
     try:
-        if options.json is not None:
-            check_output(options.json, force=options.force)
+        for path in filter(None, (options.json, options.plot)):
+            check_output(path, force=options.force)
         with progress() as shown:
-            result = {"command": sys.argv[1:], "machine": machine(), **_PARTS[options.part](options, shown)}
+            result = {"command": sys.argv[1:], "machine": machine()}
+            for part in [options.part] if options.part != "all" else _ALL:
+                result |= _PARTS[part](options, shown)
         if options.json is not None:
             with atomic_path(options.json, force=options.force) as path:
                 path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        if options.plot is not None:
+            with atomic_path(options.plot, force=options.force) as path:
+                path.write_text(plot(result), encoding="utf-8")
     except GanExportError as error:
         say_error(str(error))
         sys.exit(2 if isinstance(error, UserError) else 1)
@@ -45,14 +52,15 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     example = "example: python -m benchmarks synthesis --resolution 256 --batch 1 --runs 20 --json 256.json"
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, epilog=example)
-    parser.add_argument("part", choices=list(_PARTS), help="what to measure")
+    parser.add_argument("part", choices=["all", *_PARTS], help=f"what to measure; all: {', '.join(_ALL)}")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of large files: {', '.join(large.SIZES)}")
     parser.add_argument("--resolution", type=int, action="append", choices=RESOLUTIONS, help="all when left out")
     parser.add_argument("--batch", type=int, action="append", choices=BATCHES, help="both when left out")
     parser.add_argument("--runs", type=int, help="rounds; 10 when left out, in a browser 5")
     parser.add_argument("--only", action="append", choices=synthesis.CONTESTANTS, default=[], help="beside ganexport")
     parser.add_argument("--json", type=Path, help="write all that was measured")
-    parser.add_argument("--force", action="store_true", help="replace that file")
+    parser.add_argument("--plot", type=Path, help="write the times as bars, an SVG")
+    parser.add_argument("--force", action="store_true", help="replace these files")
     parser.add_argument("--torch-python", default=sys.executable, help="an interpreter that has PyTorch")
     parser.add_argument("--tensorflow-python", default=sys.executable, help="one that has TensorFlow and tf2onnx")
     parser.add_argument("--folder", type=Path, default=LARGE, help="where large files are made, and kept")
@@ -69,7 +77,7 @@ def _synthesis(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     results = []
     for resolution, batch in _sizes(options):
         with tempfile.TemporaryDirectory(prefix="ganexport-benchmark-") as folder:
-            results.append(synthesis.measure(resolution, batch, Path(folder), chosen, shown))
+            results.append(synthesis.measure(paper_spec(resolution), batch, Path(folder), chosen, shown))
         print_synthesis(results[-1])
     return {"synthesis": results}
 
@@ -78,7 +86,7 @@ def _browser(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     results = []
     for resolution in options.resolution or BROWSER_RESOLUTIONS:
         with tempfile.TemporaryDirectory(prefix="ganexport-benchmark-") as folder:
-            results.append(browser.measure(resolution, Path(folder), options.runs or 5, shown))
+            results.append(browser.measure(paper_spec(resolution), Path(folder), options.runs or 5, shown))
         print_browser(results[-1])
     return {"browser": results}
 
@@ -112,6 +120,7 @@ def _large(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     return {"large": rows}
 
 
+_ALL = ("synthesis", "browser", "training")
 _PARTS = {"synthesis": _synthesis, "browser": _browser, "training": _training, "large": _large, "times": _times}
 
 

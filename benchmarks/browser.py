@@ -23,6 +23,7 @@ from benchmarks import nets
 from benchmarks.processes import NotMeasuredError, do, opened
 from benchmarks.rounds import Times, interleave, ratio
 from benchmarks.synthesis import check_picture
+from ganexport.architectures.stylegan2 import Spec
 from ganexport.errors import RuntimeUnavailableError
 from ganexport.progress import SILENT, Progress
 from ganexport.runtimes.browser import open_browser
@@ -55,7 +56,7 @@ RATIOS = {
 """Who is compared with whom."""
 
 
-def measure(resolution: int, folder: Path, runs: int, progress: Progress = SILENT) -> dict[str, Any]:
+def measure(spec: Spec, folder: Path, runs: int, progress: Progress = SILENT) -> dict[str, Any]:
     """Time all contestants at one size, batch 1.
 
     Returns:
@@ -67,7 +68,7 @@ def measure(resolution: int, folder: Path, runs: int, progress: Progress = SILEN
     """
     if not MODULES.is_dir():
         raise RuntimeUnavailableError("the web runtimes are not installed: run `make web` in the clone")
-    spec = nets.paper_spec(resolution)
+    resolution = spec.resolution
     checkpoint, feeds = folder / "checkpoint.safetensors", folder / "feeds.npz"
     progress.stage(f"{resolution}²: random weights")
     nets.make_generator(spec).save(checkpoint)
