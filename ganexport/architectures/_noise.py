@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from ganexport.ops.protocol import Ops
+from ganexport.ops.protocol import GivenNoise, Noise, StoredNoise
 
-__all__ = ["noise_input", "with_noise"]
+__all__ = ["layer_noise", "noise_input"]
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -18,15 +18,11 @@ def noise_input(layer: str) -> str:
     return layer.replace("synthesis.", "noise.", 1)
 
 
-def with_noise(ops: Ops[T, W], weights: Mapping[str, W], inputs: Mapping[str, T], layer: str, x: T) -> T:
-    """x [N, C, H, W] with the noise of `layer`.
-
-    Given noise, `noise.{…}` [N, 1, H, W], is added times the layer's strength; else the stored noise times the strength
-    and the input `noise_scale` [N]; with neither input there is none.
-    """
+def layer_noise(weights: Mapping[str, W], inputs: Mapping[str, T], layer: str) -> Noise[T, W] | None:
+    """Noise of `layer`: given as `noise.{…}` [N, 1, H, W], else stored, scaled by `noise_scale` [N]; else none."""
     strength = weights[f"{layer}.noise_strength"]
     if (given := inputs.get(noise_input(layer))) is not None:
-        return ops.add_given_noise(x, given, strength)
+        return GivenNoise(given, strength)
     if (scale := inputs.get("noise_scale")) is not None:
-        return ops.add_noise(x, weights[f"{layer}.noise_const"], strength, scale)
-    return x
+        return StoredNoise(weights[f"{layer}.noise_const"], strength, scale)
+    return None

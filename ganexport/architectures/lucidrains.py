@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from ganexport.architectures._attention import attended, attention_shapes
 from ganexport.architectures._stages import carried_shapes, features_of, picture_of, start_of
-from ganexport.ops.protocol import Ops, fir_taps
+from ganexport.ops.protocol import Activation, GivenNoise, Noise, Ops, StoredNoise, fir_taps
 from ganexport.spec import GeneratorSpec
 
 __all__ = ["Spec", "carried", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
@@ -145,12 +145,8 @@ def synthesis(
     Source: Karras et al. 2020 (StyleGAN2), section 2.2 and figure 7b.
     """
 
-    def modulated(x: T, layer: str, w: T, kernel_size: int) -> T:
-        style = ops.dense(w, weights[f"{layer}.affine.weight"], weights[f"{layer}.affine.bias"])
-        demodulate = kernel_size > 1
-        return ops.modulated_conv2d(
-            x, weights[f"{layer}.weight"], style, kernel_size=kernel_size, demodulate=demodulate
-        )
+    def style_of(layer: str, w: T) -> T:
+        return ops.dense(w, weights[f"{layer}.affine.weight"], weights[f"{layer}.affine.bias"])
 
     probes: dict[str, T] = {}
     sizes = resolutions(spec)
@@ -164,9 +160,11 @@ def synthesis(
         if i > 0:
             x = ops.bilinear_upsample2d(x)  # [N, C, 2H, 2W]
         for layer in (f"{block}.conv0", f"{block}.conv1"):
-            x = _with_noise(ops, weights, inputs, layer, modulated(x, layer, w, 3), resolution)
-            x = ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE)
-        y = modulated(x, f"{block}.torgb", w, 1)
+            kernel, bias = weights[f"{layer}.weight"], weights[f"{layer}.bias"]
+            noise = _noise(ops, weights, inputs, layer, resolution)
+            x = ops.styled_conv2d(x, kernel, style_of(layer, w), noise, bias, Activation(SLOPE), kernel_size=3)
+        torgb, style = weights[f"{block}.torgb.weight"], style_of(f"{block}.torgb", w)
+        y = ops.modulated_conv2d(x, torgb, style, kernel_size=1, demodulate=False)
         rgb = y if rgb is None else ops.add(y, _doubled(ops, spec, rgb))
         if resolution != spec.resolution:
             probes[picture_of(resolution)] = rgb
@@ -188,16 +186,16 @@ def _first_features(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, ws: T)
     return ops.add_bias(x, weights["synthesis.b4.initial.bias"])
 
 
-def _with_noise(
-    ops: Ops[T, W], weights: Mapping[str, W], inputs: Mapping[str, T], layer: str, x: T, resolution: int
-) -> T:
-    """x [N, C, H, W] with the window of the noise that is this layer's."""
+def _noise(
+    ops: Ops[T, W], weights: Mapping[str, W], inputs: Mapping[str, T], layer: str, resolution: int
+) -> Noise[T, W] | None:
+    """The window of the noise that is this layer's."""
     strength = weights[f"{layer}.noise_strength"]
     if (given := inputs.get(NOISE)) is not None:
-        return ops.add_given_noise(x, ops.noise_window(given, resolution), strength)
+        return GivenNoise(ops.noise_window(given, resolution), strength)
     if (scale := inputs.get("noise_scale")) is not None:
-        return ops.add_noise(x, ops.const_window(weights[NOISE_CONST], resolution), strength, scale)
-    return x
+        return StoredNoise(ops.const_window(weights[NOISE_CONST], resolution), strength, scale)
+    return None
 
 
 def _doubled(ops: Ops[T, W], spec: Spec, rgb: T) -> T:

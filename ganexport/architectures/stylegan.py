@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from ganexport.architectures._growing import GrownSpec, add_to_rgb_shapes, resolutions, to_rgb
-from ganexport.architectures._noise import noise_input, with_noise
+from ganexport.architectures._noise import layer_noise, noise_input
 from ganexport.ops.protocol import Ops, fir_taps
 
 __all__ = ["Spec", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
@@ -121,7 +121,7 @@ def synthesis(ops: Ops[T, W], weights: Mapping[str, W], spec: Spec, inputs: Mapp
     def finish(x: T, layer: str, index: int) -> T:
         """Noise, bias, leaky ReLU, then the style in place of the features' own mean and variance (equation 1)."""
         if spec.noise:
-            x = with_noise(ops, weights, inputs, layer, x)
+            x = ops.with_noise(x, layer_noise(weights, inputs, layer))
         x = ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE)
         w = ops.select_w(inputs["ws"], index)  # [N, w_dim]
         scale, shift = (

@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 
 from ganexport.architectures._mapping import GAIN, SLOPE, MappedSpec, dense_layers, mapping_shapes
 from ganexport.architectures._mapping import mapping as separate_mapping
-from ganexport.architectures._noise import noise_input, with_noise
+from ganexport.architectures._noise import layer_noise, noise_input
 from ganexport.architectures._stages import carried_shapes, features_of, picture_of, start_of
-from ganexport.ops.protocol import Fir, Ops, fir_taps
+from ganexport.ops.protocol import Activation, Fir, Ops, fir_taps
 
 __all__ = ["Spec", "carried", "mapping", "noise_shapes", "resolutions", "synthesis", "weight_shapes"]
 
@@ -177,15 +177,17 @@ class _Layers(Generic[T, W]):
 
     def conv(self, name: str, x: T, index: int, *, up: Fir | None = None, gain: float = 1.0) -> T:
         """Modulated 3×3 convolution, noise, bias, leaky ReLU with gain √2, clamp."""
-        ops, weights, layer = self.ops, self.weights, f"{self.block}.{name}"
-        x = ops.modulated_conv2d(
-            x, weights[f"{layer}.weight"], self._style(layer, index), kernel_size=3, demodulate=True, up_fir=up
+        weights, layer, clamp = self.weights, f"{self.block}.{name}", self.spec.conv_clamp
+        return self.ops.styled_conv2d(
+            x,
+            weights[f"{layer}.weight"],
+            self._style(layer, index),
+            layer_noise(weights, self.inputs, layer) if self.spec.noise else None,
+            weights[f"{layer}.bias"],
+            Activation(SLOPE, GAIN * gain, None if clamp is None else clamp * gain),
+            kernel_size=3,
+            up_fir=up,
         )
-        if self.spec.noise:
-            x = with_noise(ops, weights, self.inputs, layer, x)
-        x = ops.leaky_relu(ops.add_bias(x, weights[f"{layer}.bias"]), SLOPE)
-        x = ops.scale(x, GAIN * gain)
-        return x if self.spec.conv_clamp is None else ops.clip(x, self.spec.conv_clamp * gain)
 
     def torgb(self, x: T, index: int) -> T:
         """Modulated 1×1 convolution without demodulation, bias, clamp."""

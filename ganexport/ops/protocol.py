@@ -15,12 +15,13 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EPSILON", "Fir", "Ops", "Padding", "fir_taps"]
+__all__ = ["EPSILON", "Activation", "Fir", "GivenNoise", "Noise", "Ops", "Padding", "StoredNoise", "fir_taps"]
 
 EPSILON = 1e-8
 """Guard of every division by a norm, as published for Progressive GAN, StyleGAN and StyleGAN2."""
@@ -33,6 +34,38 @@ Fir = NDArray[np.float64]
 
 Padding = tuple[int, int]
 """Zeros before and after, the same in height and width; negative values crop."""
+
+
+@dataclass(frozen=True)
+class StoredNoise(Generic[T, W]):
+    """Noise of a layer that comes with the weights: const [H, W] · strength [] or [C] · scale [N]."""
+
+    const: W
+    strength: W
+    scale: T
+
+
+@dataclass(frozen=True)
+class GivenNoise(Generic[T, W]):
+    """Noise of a layer that is an input: noise [N, 1, H, W] · strength [] or [C]."""
+
+    noise: T
+    strength: W
+
+
+Noise = StoredNoise[T, W] | GivenNoise[T, W]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What follows a layer: leaky ReLU, times `gain`, cut to ±limit.
+
+    The gain is positive, so it may as well come before the leaky ReLU.
+    """
+
+    slope: float
+    gain: float = 1.0
+    limit: float | None = None
 
 
 def fir_taps(taps: Sequence[float] | Sequence[Sequence[float]]) -> Fir:
@@ -333,6 +366,37 @@ class Ops(Protocol[T, W]):
         else:
             x = self.upsample_conv2d(x, kernel, up_fir, kernel_size)  # [N, O, 2H, 2W]
         return self.scale_channels(x, self.demodulation(kernel, style)) if demodulate else x
+
+    def with_noise(self, x: T, noise: Noise[T, W] | None) -> T:
+        """x [N, C, H, W] with noise, if there is any."""
+        if isinstance(noise, StoredNoise):
+            return self.add_noise(x, noise.const, noise.strength, noise.scale)
+        return x if noise is None else self.add_given_noise(x, noise.noise, noise.strength)
+
+    def activate(self, x: T, activation: Activation) -> T:
+        """x after an activation."""
+        x = self.leaky_relu(x, activation.slope)
+        x = x if activation.gain == 1.0 else self.scale(x, activation.gain)
+        return x if activation.limit is None else self.clip(x, activation.limit)
+
+    def styled_conv2d(
+        self,
+        x: T,
+        kernel: W,
+        style: T,
+        noise: Noise[T, W] | None,
+        bias: W,
+        activation: Activation,
+        *,
+        kernel_size: int,
+        up_fir: Fir | None = None,
+    ) -> T:
+        """A whole layer: demodulated convolution, noise, bias [O], activation.
+
+        Source: Karras et al. 2020 (StyleGAN2), figure 2c.
+        """
+        x = self.modulated_conv2d(x, kernel, style, kernel_size=kernel_size, demodulate=True, up_fir=up_fir)
+        return self.activate(self.add_bias(self.with_noise(x, noise), bias), activation)
 
     def demodulation(self, kernel: W, style: T) -> T:
         """Kernel [O, I, k, k] and style [N, I] -> [N, O]: what brings each scaled kernel to a sum of squares of 1."""

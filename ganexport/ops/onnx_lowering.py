@@ -1,0 +1,201 @@
+"""`LoweredOnnxOps`: the same pictures by steps that ONNX Runtime does faster on processors, native and WebAssembly.
+
+All of them are standard ONNX. What becomes of the weights alone (transformed kernels, phases, energies) is worked out
+by nodes between constants, which runtimes fold when they load a graph: the file holds each kernel once, as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganexport.ops import winograd
+from ganexport.ops.graph import Value, Weight
+from ganexport.ops.onnx_ops import OnnxOps
+from ganexport.ops.protocol import Activation, Fir, GivenNoise, Noise, StoredNoise
+
+__all__ = ["PROCESSOR", "WASM", "LoweredOnnxOps", "Lowering"]
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """When which form pays; found by measurement, see `docs/performance.md`.
+
+    Attributes:
+        winograd_channels: Fewest channels in and out for Winograd's convolution.
+        winograd_size: Smallest map for it: below, its larger kernels cost more to read than products are saved.
+        phases_size: Smallest map that is doubled by a convolution for each phase and not by a transposed one.
+    """
+
+    winograd_channels: int
+    winograd_size: int
+    phases_size: int
+
+
+PROCESSOR = Lowering(winograd_channels=128, winograd_size=16, phases_size=16)
+WASM = Lowering(winograd_channels=64, winograd_size=16, phases_size=16)
+
+
+class LoweredOnnxOps(OnnxOps):
+    """Emits what is fast in ONNX Runtime on a processor."""
+
+    def __init__(self, lowering: Lowering = PROCESSOR) -> None:
+        super().__init__()
+        self._lowering = lowering
+
+    def conv2d(self, x: Value, kernel: Weight, padding: int, stride: int = 1) -> Value:
+        if stride == 1 and padding == 1 and self._takes_winograd(x, kernel):
+            return self._winograd(x, kernel, None, None)
+        return super().conv2d(x, kernel, padding, stride)
+
+    def upsample_conv2d(self, x: Value, kernel: Weight, fir: Fir, kernel_size: int) -> Value:
+        h, w = self.map_size(x)
+        if kernel_size != winograd.KERNEL or min(h, w) < self._lowering.phases_size:
+            return super().upsample_conv2d(x, kernel, fir, kernel_size)
+        # Rows 0, 2, … of the transposed convolution are a correlation with taps 2 and 0, rows 1, 3, … one with tap 1.
+        # Each phase gets a row and a column more than it needs: the zeros that the filter wants after the last.
+        phases = [[self._phase(x, kernel, row, column) for column in range(2)] for row in range(2)]
+        y = self.interleave(phases)  # [N, O, 2H + 2, 2W + 2]
+        taps = fir.shape[0]
+        before, after = (taps + 1) // 2 - 1, (taps - 2) // 2
+        return self.filter2d(y, fir * 4.0, (before, after - 1))
+
+    def modulated_conv2d(
+        self, x: Value, kernel: Weight, style: Value, *, kernel_size: int, demodulate: bool, up_fir: Fir | None = None
+    ) -> Value:
+        if kernel_size > 1 or demodulate or up_fir is not None:
+            return super().modulated_conv2d(
+                x, kernel, style, kernel_size=kernel_size, demodulate=demodulate, up_fir=up_fir
+            )
+        # The style scales the kernel, which is small, and one matrix product for each picture reads the map once.
+        (out, into), (h, w) = kernel.array.shape[:2], self.map_size(x)
+        matrix = self._reshape(Value(self.weight(kernel), kernel.array.shape), out, into)
+        matrix = self.node("Mul", [matrix, self._unsqueeze(style, 1)], (style.shape[0], out, into))
+        flat = self._reshape(x, x.shape[0], into, h * w)
+        return self._reshape(self.node("MatMul", [matrix, flat], (style.shape[0], out, h * w)), style.shape[0], out, h, w)
+
+    def styled_conv2d(
+        self,
+        x: Value,
+        kernel: Weight,
+        style: Value,
+        noise: Noise[Value, Weight] | None,
+        bias: Weight,
+        activation: Activation,
+        *,
+        kernel_size: int,
+        up_fir: Fir | None = None,
+    ) -> Value:
+        # The gain goes into what is small: the demodulation, the strength of the noise, the bias.
+        gain = activation.gain
+        demodulation = self.demodulation(kernel, style)
+        demodulation = demodulation if gain == 1.0 else self.scale(demodulation, gain)
+        if up_fir is None and kernel_size == winograd.KERNEL and self._takes_winograd(x, kernel):
+            y = self._winograd(x, kernel, style, demodulation)
+        else:
+            x = self.scale_channels(x, style)
+            if up_fir is None:
+                y = self.conv2d(x, kernel, kernel_size // 2)
+            else:
+                y = self.upsample_conv2d(x, kernel, up_fir, kernel_size)
+            y = self.scale_channels(y, demodulation)
+        y = self.add_bias(self.with_noise(y, _times(noise, gain)), _scaled(bias, gain))
+        return self.activate(y, replace(activation, gain=1.0))
+
+    def _takes_winograd(self, x: Value, kernel: Weight) -> bool:
+        out, into, kh, kw = kernel.array.shape
+        h, w = self.map_size(x)
+        if (kh, kw) != (winograd.KERNEL, winograd.KERNEL) or h % winograd.TILE or w % winograd.TILE:
+            return False
+        return min(h, w) >= self._lowering.winograd_size and min(out, into) >= self._lowering.winograd_channels
+
+    def _winograd(self, x: Value, kernel: Weight, style: Value | None, demodulation: Value | None) -> Value:
+        """x [N, I, H, W] correlated with kernel [O, I, 3, 3], scaled by style [N, I] and demodulation [N, O]."""
+        out, into = kernel.array.shape[:2]
+        h, w = self.map_size(x)
+        n, tiles, places = x.shape[0], (h // winograd.TILE) * (w // winograd.TILE), winograd.PLACES
+        kernels = self._transformed(kernel)  # [36, 1, O, I]
+        scaled_kernels = out * places < h * w and style is not None
+        if scaled_kernels:  # they are fewer numbers than the map
+            assert style is not None
+            assert demodulation is not None
+            kernels = self.node("Mul", [kernels, self._unsqueeze(style, 1)], (places, style.shape[0], out, into))
+            kernels = self.node("Mul", [kernels, self._unsqueeze(demodulation, 2)], kernels.shape)
+        elif style is not None:
+            x = self.scale_channels(x, style)
+        windows = self._windows(x)  # [36, N, I, tiles]
+        products = self.node("MatMul", [kernels, windows], (places, n, out, tiles))
+        y = self._tiles_to_map(products, n, out, h, w)
+        return y if scaled_kernels or demodulation is None else self.scale_channels(y, demodulation)
+
+    def _transformed(self, kernel: Weight) -> Value:
+        """G g Gᵀ of every kernel: [36, 1, O, I], the columns' place outside."""
+        out, into = kernel.array.shape[:2]
+        matrix = winograd.kernel_transform()
+        transform = self._matrix("winograd_kernel", np.kron(matrix, matrix))  # [36, 9]
+        taps = self.node("Transpose", [self.weight(kernel)], (3, 3, out, into), perm=[3, 2, 0, 1])
+        flat = self._reshape(taps, winograd.KERNEL**2, out * into)
+        return self._reshape(self.node("MatMul", [transform, flat], (winograd.PLACES, out * into)), 36, 1, out, into)
+
+    def _windows(self, x: Value) -> Value:
+        """Bᵀ d B of every window of x [N, I, H, W]: [36, N, I, tiles]."""
+        n, into = x.shape[:2]
+        h, w = self.map_size(x)
+        tall, wide = h // winograd.TILE, w // winograd.TILE
+        matrix = winograd.window_transform()
+        # One filter for each place; a tensor product of columns and rows, so that columns come first among the places.
+        filters = np.einsum("qb,pa->qpab", matrix, matrix).reshape(winograd.PLACES, 1, len(matrix), len(matrix))
+        window = {"kernel_shape": [6, 6], "strides": [winograd.TILE] * 2, "pads": [1] * 4}
+        maps = self._reshape(x, None, 1, h, w)
+        places = self.node("Conv", [maps, self._matrix("winograd_window", filters)], (None, 36, tall, wide), **window)
+        places = self._reshape(places, None, winograd.PLACES, tall * wide)  # [N · I, 36, tiles]
+        places = self.node("Transpose", [places], (winograd.PLACES, None, tall * wide), perm=[1, 0, 2])
+        return self._reshape(places, winograd.PLACES, n, into, tall * wide)
+
+    def _tiles_to_map(self, products: Value, n: int | None, out: int, h: int, w: int) -> Value:
+        """Aᵀ m A of products [36, N, O, tiles], laid side by side: [N, O, H, W]."""
+        matrix = winograd.output_transform()
+        rows, columns = (self._matrix(f"winograd_{name}", m) for name, m in (("rows", matrix), ("columns", matrix.T)))
+        y = self.node("MatMul", [rows, self._reshape(products, 6, 6, None)], (6, 4, None))
+        # The second product is written so that a tile's four columns come out side by side.
+        y = self.node("Gemm", [self._reshape(y, 6, None), columns], (None, winograd.TILE), transA=1)
+        tall = h // winograd.TILE
+        y = self.node("Transpose", [self._reshape(y, 4, None, tall, w)], (None, tall, 4, w), perm=[1, 2, 0, 3])
+        return self._reshape(y, n, out, h, w)
+
+    def _matrix(self, name: str, array: NDArray[np.float64]) -> str:
+        return self.constant(name, array.astype(np.float32))
+
+    def _phase(self, x: Value, kernel: Weight, row: int, column: int) -> Value:
+        """Rows and columns of this parity of the transposed convolution with stride 2: [N, O, H + 1, W + 1]."""
+        taps = self.node("Slice", [self.weight(kernel), *self._every_other(row, column)], _phase_shape(kernel, row, column))
+        h, w = self.map_size(x)
+        window = {"kernel_shape": [2 - row, 2 - column], "pads": [1 - row, 1 - column, 1, 1]}
+        return self.node("Conv", [x, taps], (x.shape[0], kernel.array.shape[0], h + 1, w + 1), **window)
+
+    def _every_other(self, row: int, column: int) -> list[str]:
+        """Starts, ends, axes and steps of a slice: taps 2 and 0, or tap 1."""
+        parts = {
+            "starts": [2 - row, 2 - column],
+            "ends": [0 if row else -(1 << 30), 0 if column else -(1 << 30)],
+            "axes": [2, 3],
+            "steps": [-2, -2],
+        }
+        return [self.constant(f"taps_{n}_{row}{column}", np.asarray(v, np.int64)) for n, v in parts.items()]
+
+
+def _phase_shape(kernel: Weight, row: int, column: int) -> tuple[int, ...]:
+    return (*kernel.array.shape[:2], 2 - row, 2 - column)
+
+
+def _scaled(weight: Weight, factor: float) -> Weight:
+    return weight if factor == 1.0 else Weight(f"{weight.name}.gain", weight.array * np.float32(factor))
+
+
+def _times(noise: Noise[Value, Weight] | None, factor: float) -> Noise[Value, Weight] | None:
+    """The noise with its strength scaled."""
+    if isinstance(noise, StoredNoise | GivenNoise):
+        return replace(noise, strength=_scaled(noise.strength, factor))
+    return None

@@ -1,0 +1,47 @@
+"""Winograd's F(4×4, 3×3): a tile of 4×4 outputs from 36 products in place of 144.
+
+A tile is Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, where g is the kernel and d the 6×6 window of the input. Summed over the input
+channels, the product in the middle is one matrix product for each of the 36 places of the transformed window.
+
+Source: Lavin and Gray 2016 (Fast Algorithms for Convolutional Neural Networks), section 4.3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["KERNEL", "PLACES", "TILE", "kernel_transform", "output_transform", "window_transform"]
+
+KERNEL = 3
+"""Rows and columns of the kernel."""
+
+TILE = 4
+"""Rows and columns of a tile of outputs."""
+
+WINDOW = TILE + KERNEL - 1
+
+PLACES = WINDOW * WINDOW
+
+_POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
+"""Where the polynomials are evaluated, beside infinity."""
+
+
+def window_transform() -> NDArray[np.float64]:
+    """Bᵀ [6, 6]: along one axis of a window."""
+    # Row i holds the coefficients of the product of all (x − p) but the i-th; the last those of the product of all.
+    rows = [np.poly([p for p in _POINTS if p != point])[::-1] for point in _POINTS]
+    return np.stack([*(np.append(row, 0.0) for row in rows), np.poly(_POINTS)[::-1]])
+
+
+def kernel_transform() -> NDArray[np.float64]:
+    """G [6, 3]: along one axis of a kernel."""
+    norms = [np.prod([point - p for p in _POINTS if p != point]) for point in _POINTS]
+    rows = [np.power(point, range(KERNEL)) / norm for point, norm in zip(_POINTS, norms, strict=True)]
+    return np.stack([*rows, np.eye(KERNEL)[-1]])
+
+
+def output_transform() -> NDArray[np.float64]:
+    """Aᵀ [4, 6]: along one axis of a tile of outputs."""
+    columns = [np.power(point, range(TILE)) for point in _POINTS]
+    return np.stack([*columns, np.eye(TILE)[-1]], axis=1)
