@@ -40,14 +40,17 @@ class _Counter(OnnxOps):
     def __init__(self) -> None:
         super().__init__()
         self.multiply_adds = 0
+        self._sizes: dict[str, Shape] = {}
 
     def node(self, op: str, inputs: Sequence[Value | str], shape: Shape, **attributes: Any) -> Value:
         value = super().node(op, inputs, shape, **attributes)
         if op in ("Conv", "ConvTranspose", "Gemm"):
-            x, name = inputs[:2]
+            x, weight = inputs[:2]
             assert isinstance(x, Value)
-            assert isinstance(name, str)
-            kernel = self._constants[name]  # [O, I / groups, kh, kw], transposed [I, O / groups, kh, kw], dense [O, I]
+            name = weight if isinstance(weight, str) else weight.name
+            # [O, I / groups, kh, kw], transposed [I, O / groups, kh, kw], dense [O, I]
+            kernel = self._constants[name].shape if name in self._constants else self._sizes[name]
             walked = x.shape if op == "ConvTranspose" else shape
-            self.multiply_adds += kernel.size // len(kernel) * math.prod(size or 1 for size in walked)
+            self.multiply_adds += math.prod(size or 1 for size in (*kernel[1:], *walked))
+        self._sizes[value.name] = shape
         return value

@@ -17,6 +17,7 @@ from ganexport.ops.graph import Shape, Stored, Value
 from ganexport.spec import GeneratorSpec
 
 __all__ = [
+    "Device",
     "ExportOptions",
     "Stage",
     "further_inputs",
@@ -34,6 +35,10 @@ FIRST_PICTURE = 64
 """Size of the picture that a larger synthesis gives first; what it takes to draw it is small beside the rest."""
 
 
+Device = Literal["cpu", "wasm", "webgl", "webgpu"]
+"""Where graphs run: a processor, natively or in WebAssembly, or a graphics processor in a browser."""
+
+
 @dataclass(frozen=True)
 class ExportOptions:
     """Choices that change the graphs.
@@ -43,6 +48,7 @@ class ExportOptions:
             and `input` the graphs take it as inputs, which a reader draws from the seed or asks its caller for.
         truncation_psi: Default that readers of the bundle use.
         single_file: Whether an ONNX graph holds all its weights, also those that would lie in files beside it.
+        optimize_for: Where the graphs are to be fast; None for what suits most.
         stored: Weights that lie in the graphs in fewer bytes, by canonical name.
 
     Raises:
@@ -52,6 +58,7 @@ class ExportOptions:
     noise: NoiseMode = "const"
     truncation_psi: float = 1.0
     single_file: bool = False
+    optimize_for: Device | None = None
     stored: Mapping[str, Stored] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ from ganexport.exporters.graphs import (
 from ganexport.generator import Generator
 from ganexport.manifest import Graph, Graphs
 from ganexport.ops.graph import Shape, Value, named_weights
+from ganexport.ops.lowered_onnx_ops import onnx_ops
 from ganexport.ops.onnx_ops import OnnxOps
 
 __all__ = ["FOLDER", "export", "to_pixels"]
@@ -59,7 +60,7 @@ def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs
 
 
 def _mapping(job: _Job) -> Graph:
-    spec, ops = job.generator.spec, OnnxOps()
+    spec, ops = job.generator.spec, onnx_ops(job.options.optimize_for)
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
     weights = named_weights(job.generator.weights, job.options.stored)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
@@ -78,7 +79,7 @@ def _synthesis(job: _Job) -> tuple[Graph, ...]:
 
 def _stage(job: _Job, stage: Stage) -> tuple[OnnxOps, dict[str, Value], dict[str, Value]]:
     """The nodes of a stage, its inputs and its outputs."""
-    ops, weights = OnnxOps(), named_weights(job.generator.weights, job.options.stored)
+    ops, weights = onnx_ops(job.options.optimize_for), named_weights(job.generator.weights, job.options.stored)
     shapes: dict[str, Shape] = {**stage.inputs, **{name: (None, *size) for name, size in stage.carried.items()}}
     inputs = {name: ops.input(name, shape) for name, shape in shapes.items()}
     return ops, inputs, synthesis(ops, weights, job.generator.spec, inputs, stage.until)
@@ -86,7 +87,7 @@ def _stage(job: _Job, stage: Stage) -> tuple[OnnxOps, dict[str, Value], dict[str
 
 def _whole(job: _Job) -> Graph:
     """z, c, truncation_psi [N] -> images uint8 [N, H, W, C]; stored noise at its full strength."""
-    spec, ops = job.generator.spec, OnnxOps()
+    spec, ops = job.generator.spec, onnx_ops(job.options.optimize_for)
     weights = named_weights(job.generator.weights, job.options.stored)
     inputs = {name: ops.input(name, shape) for name, shape in latent_inputs(spec).items()}
     into = dict(inputs)

@@ -22,8 +22,6 @@ from ganexport.ops.graph import (
     as_it_is,
     broadcast,
     const_window,
-    kernel_energy,
-    summed_kernel,
 )
 from ganexport.ops.protocol import EPSILON, Fir, Ops, Padding
 from ganexport.ops.stored_kernels import onnx_energy, onnx_inputs_first, onnx_summed
@@ -289,12 +287,7 @@ class OnnxOps(Ops[Value, Weight]):
         out, _, kh, kw = kernel.array.shape
         h, w = _sizes(x, -1, -1)
         shape = (x.shape[0], out, h * stride + kh - 2 * padding, w * stride + kw - 2 * padding)
-        stored = kernel.stored is not None or kernel.value is not None
-        weight = (
-            onnx_inputs_first(self, kernel)
-            if stored
-            else self.weight(kernel, lambda array: array.transpose(1, 0, 2, 3))  # [I, O, kh, kw]
-        )
+        weight = onnx_inputs_first(self, kernel)
         window = {"kernel_shape": [kh, kw], "strides": [stride] * 2, "pads": [padding] * 4}
         return self.node("ConvTranspose", [x, weight], shape, **window)
 
@@ -337,8 +330,7 @@ class OnnxOps(Ops[Value, Weight]):
         return self._reshape(self._join([row, row], 2), n, c, 2 * h, 2 * w)
 
     def nearest_conv2d(self, x: Value, kernel: Weight, kernel_size: int) -> Value:
-        summed = summed_kernel(kernel) if kernel.stored is None else onnx_summed(self, kernel)
-        return self.conv_transpose2d(x, summed, 2, kernel_size // 2)
+        return self.conv_transpose2d(x, onnx_summed(self, kernel), 2, kernel_size // 2)
 
     def bilinear_upsample2d(self, x: Value) -> Value:
         # Three to four times as fast as a padded depthwise ConvTranspose (ONNX Runtime, CPU), and no rule is left open.
@@ -371,7 +363,7 @@ class OnnxOps(Ops[Value, Weight]):
         return onnx_linear_attention(self, q, k, v, heads)
 
     def kernel_energy(self, kernel: Weight) -> Weight:
-        return kernel_energy(kernel) if kernel.stored is None else onnx_energy(self, kernel)
+        return onnx_energy(self, kernel)
 
     def _taps(self, fir: Fir, x: Value) -> tuple[str, int]:
         """The filter once for each channel, [C, 1, fh, fw], and C."""

@@ -1,4 +1,4 @@
-"""What graphs derive from a kernel that they hold in fewer bytes: made in the graph, so that the file has it once.
+"""What graphs derive from a kernel, made in the graph itself, so that the file has each kernel once.
 
 ONNX Runtime works it out when it loads a graph; TensorFlow.js has a graph of its own for that, which it runs once.
 """
@@ -26,11 +26,11 @@ CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 def onnx_energy(ops: OnnxOps, kernel: Weight) -> Weight:
     """`Ops.kernel_energy` as nodes."""
-    wide, result = ops.weight(kernel), kernel_energy(kernel)
-    squares = ops.node("Mul", [wide, wide], kernel.array.shape)
+    wide, shape = ops.weight(kernel), kernel.array.shape
+    squares = ops.node("Mul", [wide, wide], shape)
     axes = ops.constant("axes_2_3", np.asarray([2, 3], np.int64))
-    energy = ops.node("ReduceSum", [squares, axes], result.array.shape, keepdims=0)
-    return replace(result, value=energy.name)
+    energy = ops.node("ReduceSum", [squares, axes], shape[:2], keepdims=0)
+    return Weight(f"{kernel.name}.energy", np.broadcast_to(np.float32(0), shape[:2]), value=energy.name)
 
 
 def onnx_inputs_first(ops: OnnxOps, kernel: Weight) -> str:
@@ -41,15 +41,16 @@ def onnx_inputs_first(ops: OnnxOps, kernel: Weight) -> str:
 
 def onnx_summed(ops: OnnxOps, kernel: Weight) -> Weight:
     """`summed_kernel` as nodes."""
-    result, turned = summed_kernel(kernel), ops.weight(kernel)
+    turned, shape = ops.weight(kernel), (*kernel.array.shape[:2], *(size + 1 for size in kernel.array.shape[2:]))
     backwards = ops.constant(f"backwards_{kernel.array.shape[2]}", np.arange(kernel.array.shape[2])[::-1].copy())
     for axis in (2, 3):
         turned = ops.node("Gather", [turned, backwards], kernel.array.shape, axis=axis).name
     parts = []
     for i, j in CORNERS:
         pads = ops.constant(f"corner_{i}{j}", np.asarray([0, 0, i, j, 0, 0, 1 - i, 1 - j], np.int64))
-        parts.append(ops.node("Pad", [turned, pads], result.array.shape))
-    return replace(result, value=ops.node("Sum", parts, result.array.shape).name)
+        parts.append(ops.node("Pad", [turned, pads], shape))
+    summed = ops.node("Sum", parts, shape)
+    return Weight(f"{kernel.name}.summed", np.broadcast_to(np.float32(0), shape), value=summed.name)
 
 
 def tfjs_energy(ops: TfjsOps, kernel: Weight) -> Weight:

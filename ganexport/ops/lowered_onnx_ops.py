@@ -16,7 +16,7 @@ from ganexport.ops.graph import Value, Weight
 from ganexport.ops.onnx_ops import OnnxOps
 from ganexport.ops.protocol import Activation, Fir, GivenNoise, Noise, StoredNoise
 
-__all__ = ["PROCESSOR", "WASM", "LoweredOnnxOps", "Lowering"]
+__all__ = ["PROCESSOR", "WASM", "LoweredOnnxOps", "Lowering", "onnx_ops"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,16 @@ class Lowering:
 
 PROCESSOR = Lowering(winograd_channels=128, winograd_size=16, phases_size=16)
 WASM = Lowering(winograd_channels=64, winograd_size=16, phases_size=16)
+
+
+def onnx_ops(device: str | None) -> OnnxOps:
+    """What emits graphs that are fast on a device; without one, on processors: good in WebAssembly too.
+
+    On graphics processors the convolutions as they are written are what runtimes are made for.
+    """
+    if device in ("webgl", "webgpu"):
+        return OnnxOps()
+    return LoweredOnnxOps(WASM if device == "wasm" else PROCESSOR)
 
 
 class LoweredOnnxOps(OnnxOps):
@@ -74,7 +84,9 @@ class LoweredOnnxOps(OnnxOps):
         matrix = self._reshape(Value(self.weight(kernel), kernel.array.shape), out, into)
         matrix = self.node("Mul", [matrix, self._unsqueeze(style, 1)], (style.shape[0], out, into))
         flat = self._reshape(x, x.shape[0], into, h * w)
-        return self._reshape(self.node("MatMul", [matrix, flat], (style.shape[0], out, h * w)), style.shape[0], out, h, w)
+        return self._reshape(
+            self.node("MatMul", [matrix, flat], (style.shape[0], out, h * w)), style.shape[0], out, h, w
+        )
 
     def styled_conv2d(
         self,
@@ -115,7 +127,8 @@ class LoweredOnnxOps(OnnxOps):
         """x [N, I, H, W] correlated with kernel [O, I, 3, 3], scaled by style [N, I] and demodulation [N, O]."""
         out, into = kernel.array.shape[:2]
         h, w = self.map_size(x)
-        n, tiles, places = x.shape[0], (h // winograd.TILE) * (w // winograd.TILE), winograd.PLACES
+        tiles, places = (h // winograd.TILE) * (w // winograd.TILE), winograd.PLACES
+        n = x.shape[0] if style is None else style.shape[0]
         kernels = self._transformed(kernel)  # [36, 1, O, I]
         scaled_kernels = out * places < h * w and style is not None
         if scaled_kernels:  # they are fewer numbers than the map
@@ -165,12 +178,13 @@ class LoweredOnnxOps(OnnxOps):
         y = self.node("Transpose", [self._reshape(y, 4, None, tall, w)], (None, tall, 4, w), perm=[1, 2, 0, 3])
         return self._reshape(y, n, out, h, w)
 
-    def _matrix(self, name: str, array: NDArray[np.float64]) -> str:
+    def _matrix(self, name: str, array: NDArray[np.floating]) -> str:
         return self.constant(name, array.astype(np.float32))
 
     def _phase(self, x: Value, kernel: Weight, row: int, column: int) -> Value:
         """Rows and columns of this parity of the transposed convolution with stride 2: [N, O, H + 1, W + 1]."""
-        taps = self.node("Slice", [self.weight(kernel), *self._every_other(row, column)], _phase_shape(kernel, row, column))
+        shape = (*kernel.array.shape[:2], 2 - row, 2 - column)
+        taps = self.node("Slice", [self.weight(kernel), *self._every_other(row, column)], shape)
         h, w = self.map_size(x)
         window = {"kernel_shape": [2 - row, 2 - column], "pads": [1 - row, 1 - column, 1, 1]}
         return self.node("Conv", [x, taps], (x.shape[0], kernel.array.shape[0], h + 1, w + 1), **window)
@@ -184,10 +198,6 @@ class LoweredOnnxOps(OnnxOps):
             "steps": [-2, -2],
         }
         return [self.constant(f"taps_{n}_{row}{column}", np.asarray(v, np.int64)) for n, v in parts.items()]
-
-
-def _phase_shape(kernel: Weight, row: int, column: int) -> tuple[int, ...]:
-    return (*kernel.array.shape[:2], 2 - row, 2 - column)
 
 
 def _scaled(weight: Weight, factor: float) -> Weight:
