@@ -13,6 +13,7 @@ from ganexport.errors import OptionError
 from ganexport.terminal import console, progress, table
 
 if TYPE_CHECKING:
+    from ganexport.exporters.graphs import Device
     from ganexport.importers import ImportOptions
     from ganexport.manifest import Precision, PrecisionChoice, PrecisionName
 
@@ -56,6 +57,10 @@ MaxError = Annotated[
         metavar="LEVELS",
         help="Store weights in the fewest bytes that keep pictures within so many grey levels.",
     ),
+]
+OptimizeFor = Annotated[
+    str | None,
+    typer.Option("--optimize-for", help="Where it is to be fast: cpu, wasm, webgl or webgpu. What suits most without."),
 ]
 Targets = Annotated[
     str | None, typer.Option("--to", help="Targets, with commas between: onnx, tfjs. All that are possible without it.")
@@ -134,6 +139,15 @@ def _print_precision(precision: Precision) -> None:
         errors = (one.mean_grey_levels, one.high_grey_levels, one.max_grey_levels)
         rows.append((one.weights, f"{size:,}", f"{size / whole:.1%}", *(f"{error or 0.0:.3f}" for error in errors)))
     console.print(table(columns, rows))
+
+
+def check_device(name: str | None) -> Device | None:
+    """The name of a device that graphs can be optimised for."""
+    from ganexport.exporters.graphs import DEVICES
+
+    if name is not None and name not in DEVICES:
+        raise OptionError(f"--optimize-for is {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, found {name!r}")
+    return cast("Device | None", name)
 
 
 def check_precision(name: str) -> PrecisionName:

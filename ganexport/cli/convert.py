@@ -21,12 +21,14 @@ from ganexport.cli._shared import (
     LatentInput,
     MaxError,
     Network,
+    OptimizeFor,
     Output,
     PrecisionOption,
     Resolution,
     Source,
     Targets,
     app,
+    check_device,
     check_precision,
     comma_parts,
     import_options,
@@ -96,6 +98,7 @@ def convert(
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
     precision: PrecisionOption = "float32",
+    optimize_for: OptimizeFor = None,
     max_error: MaxError = None,
     checkpoint: Annotated[bool, typer.Option(help="Keep the canonical checkpoint in the bundle.")] = True,
     single_file: Annotated[
@@ -113,7 +116,12 @@ def convert(
         raise OptionError(f"--noise is const, none, random or input, found {noise!r}")
     options = ConvertOptions(
         targets=None if to is None else _targets(to),
-        export=ExportOptions(noise=noise, truncation_psi=psi, single_file=single_file),  # type: ignore[arg-type]
+        export=ExportOptions(
+            noise=noise,  # type: ignore[arg-type]
+            truncation_psi=psi,
+            single_file=single_file,
+            optimize_for=check_device(optimize_for),
+        ),
         precision=check_precision(precision),
         max_error=max_error,
         checkpoint=checkpoint,

@@ -18,10 +18,12 @@ from ganexport.cli._shared import (
     LatentInput,
     MaxError,
     Network,
+    OptimizeFor,
     Output,
     PrecisionOption,
     Resolution,
     app,
+    check_device,
     check_precision,
     import_options,
     load_and_convert,
@@ -45,6 +47,7 @@ def site(
     image_output: ImageOutput = None,
     precision: PrecisionOption = "float32",
     max_error: MaxError = None,
+    optimize_for: OptimizeFor = None,
     space: Annotated[bool, typer.Option("--space", help="Add the README of a Hugging Face Space.")] = False,
     allow_unverified: AllowUnverified = False,
     force: Force = False,
@@ -53,6 +56,7 @@ def site(
     import tempfile
 
     from ganexport.convert import ConvertOptions
+    from ganexport.exporters.graphs import ExportOptions
     from ganexport.manifest import MANIFEST_NAME
     from ganexport.site import build_site
     from ganexport.source import graph_importer
@@ -74,6 +78,7 @@ def site(
                 continue
             made = Path(temporary) / str(len(bundles)) / source.stem
             options = ConvertOptions(
+                export=ExportOptions(optimize_for=check_device(optimize_for)),
                 precision=check_precision(precision),
                 max_error=max_error,
                 checkpoint=False,

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from ganexport.architectures import carried, extra_inputs, noise_shapes
 from ganexport.errors import OptionError
@@ -17,6 +17,7 @@ from ganexport.ops.graph import Shape, Stored, Value
 from ganexport.spec import GeneratorSpec
 
 __all__ = [
+    "DEVICES",
     "Device",
     "ExportOptions",
     "Stage",
@@ -37,6 +38,8 @@ FIRST_PICTURE = 64
 
 Device = Literal["cpu", "wasm", "webgl", "webgpu"]
 """Where graphs run: a processor, natively or in WebAssembly, or a graphics processor in a browser."""
+
+DEVICES: tuple[Device, ...] = get_args(Device)
 
 
 @dataclass(frozen=True)

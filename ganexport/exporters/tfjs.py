@@ -34,7 +34,7 @@ def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs
 
 
 def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Graph:
-    spec, ops = generator.spec, TfjsOps()
+    spec, ops = generator.spec, TfjsOps(options.optimize_for)
     inputs = {name: ops.input(name, shape) for name, shape in mapping_inputs(spec).items()}
     weights = named_weights(generator.weights, options.stored)
     outputs = mapping(ops, weights, spec, inputs["z"], inputs.get("c"), inputs["truncation_psi"])
@@ -42,7 +42,7 @@ def _mapping(generator: Generator, folder: Path, options: ExportOptions) -> Grap
 
 
 def _stage(generator: Generator, folder: Path, options: ExportOptions, stage: Stage) -> Graph:
-    spec, ops = generator.spec, TfjsOps()
+    spec, ops = generator.spec, TfjsOps(options.optimize_for)
     maps: dict[str, Shape] = {name: (None, h, w, c) for name, (c, h, w) in stage.carried.items()}
     inputs = {name: ops.input(name, shape) for name, shape in {**stage.inputs, **maps}.items()}
     outputs = synthesis(ops, named_weights(generator.weights, options.stored), spec, inputs, stage.until)
