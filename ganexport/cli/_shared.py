@@ -147,7 +147,7 @@ def check_device(name: str | None) -> Device | None:
 
     if name is not None and name not in DEVICES:
         raise OptionError(f"--optimize-for is {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, found {name!r}")
-    return cast("Device | None", name)
+    return name
 
 
 def check_precision(name: str) -> PrecisionName:
