@@ -17,6 +17,7 @@ from ganexport.exporters import tfjs as tfjs_exporter
 from ganexport.manifest import Graph, Graphs
 from ganexport.ops.graph import Value, Weight
 from ganexport.ops.numpy_ops import NumpyOps
+from ganexport.ops.protocol import fir_taps
 from ganexport.ops.tfjs_ops import TfjsOps
 from ganexport.parity.tolerances import relative_tolerance
 from ganexport.runtimes.tfjs import TfjsNode
@@ -53,6 +54,20 @@ def test_fewer_products_give_the_same_map(backend: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["cpu", "wasm"])
+def test_fewer_products_give_the_same_map_of_twice_the_size(backend: str, tmp_path: Path) -> None:
+    kernel, fir = random(136, 128, 3, 3), fir_taps((1, 2, 5, 0.5))
+    ops = TfjsOps("wasm")
+    y = ops.upsample_conv2d(ops.input("x", (None, 16, 16, 128)), Weight("kernel", kernel), fir, 3)
+    assert len(ops.prepared) == 36
+    assert y.shape == (None, 32, 32, 136)
+    graphs = Graphs(mapping=None, synthesis=(write(tmp_path, ops, y),))
+    cases = [{"x": random(n, 16, 16, 128)} for n in (3, 1)]
+    for case, got in zip(cases, TfjsNode(backend).replay(tmp_path, graphs, cases), strict=True):
+        maps = case["x"].transpose(0, 3, 1, 2).astype(np.float64)
+        assert relative_error(got["y"], NumpyOps().upsample_conv2d(maps, kernel, fir, 3)) <= 2e-5  # 7e-6 when measured
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm"])
 def test_a_generator_for_wasm_draws_the_oracles_picture(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +96,7 @@ def test_a_kernel_that_is_used_twice_is_prepared_once_and_stored_as_it_is(tmp_pa
 )
 def test_what_does_not_pay_stays_plain(size: int, channels: int, kernel: int) -> None:
     weight = Weight("kernel", random(32, channels, kernel, kernel))
-    for ops, padding in ((TfjsOps("wasm"), kernel // 2), (TfjsOps(), 1)):
+    for ops, padding in ((TfjsOps("wasm"), kernel // 2), (TfjsOps("webgl"), 1), (TfjsOps(), 1)):
         y = ops.conv2d(ops.input("x", (None, size, size, channels)), weight, padding)
         assert y.shape == (None, *(size + 2 * padding - kernel + 1,) * 2, 32)
         assert [node["op"] for node in ops.nodes] == ["Placeholder", "Const", "Conv2D"]
@@ -128,3 +143,12 @@ def test_phases_of_a_kernel_are_no_copies() -> None:
     phases = [array for name, array in ops.weights.items() if name.startswith("k.phase")]
     assert len(phases) == 4
     assert all(np.shares_memory(array, kernel.array) for array in phases)
+
+
+@pytest.mark.parametrize(("size", "channels", "optimize_for"), [(18, 128, "wasm"), (16, 127, "wasm"), (16, 128, None)])
+def test_what_does_not_pay_when_upsampled_stays_plain(size: int, channels: int, optimize_for: str | None) -> None:
+    ops = TfjsOps(optimize_for)
+    x = ops.input("x", (None, size, size, channels))
+    ops.upsample_conv2d(x, Weight("kernel", random(128, channels, 3, 3)), fir_taps((1, 3, 3, 1)), 3)
+    assert sum(node["op"] == "Conv2D" for node in ops.nodes) == 4
+    assert not ops.prepared

@@ -38,6 +38,7 @@ class TfjsOps(TfjsNodes, Ops[Value, Weight]):
         inputs: What it is fed.
         preparation: A graph of constants, which TF.js runs once.
         resampling: Adds what makes maps larger and smaller.
+        winograd: Whether convolutions take fewer products and more steps, where that pays.
     """
 
     def __init__(self, optimize_for: str | None = None) -> None:
@@ -47,7 +48,7 @@ class TfjsOps(TfjsNodes, Ops[Value, Weight]):
         self.preparation = TfjsNodes(beside=self)
         self._prepared_by_name: dict[str, list[Value]] = {}
         self.resampling = Resampling(self)
-        self._winograd = optimize_for == "wasm"
+        self.winograd = optimize_for == "wasm"
 
     def once(self, name: str, make: Callable[[TfjsNodes], Sequence[Value]]) -> list[Value]:
         """Values that are made in the preparation, unless they are there."""
@@ -214,7 +215,7 @@ class TfjsOps(TfjsNodes, Ops[Value, Weight]):
         return const_window(noise_const, size)
 
     def conv2d(self, x: Value, kernel: Weight, padding: int, stride: int = 1) -> Value:
-        if self._winograd and (padding, stride) == (1, 1) and pays(x, kernel):
+        if self.winograd and (padding, stride) == (1, 1) and pays(x, kernel):
             return winograd_conv2d(self, x, kernel)
         weight = self.weight(kernel, lambda array: array.transpose(2, 3, 1, 0))  # [kh, kw, I, O]
         return self.conv(x, weight, Window.same(kernel.array.shape, padding, stride), kernel.array.shape[0])

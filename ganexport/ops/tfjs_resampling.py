@@ -19,6 +19,7 @@ from ganexport.ops.stored_kernels import tfjs_phase
 from ganexport.ops.tfjs_attributes import Window
 from ganexport.ops.tfjs_depthwise import Tiling, separate
 from ganexport.ops.tfjs_nodes import size_of
+from ganexport.ops.tfjs_winograd import pays_upsampled, winograd_upsampled
 
 if TYPE_CHECKING:
     from ganexport.ops.tfjs_ops import TfjsOps
@@ -45,7 +46,8 @@ class Resampling:
     def upsample_conv2d(self, x: Value, kernel: Weight, fir: Fir, kernel_size: int) -> Value:
         """As the plain form of `Ops.upsample_conv2d`, but the rows that interleaving adds serve the filter as zeros."""
         taps, half, h = fir.shape[0], kernel_size // 2, size_of(x)[0]
-        y = self._phases(x, kernel, 2, 0)
+        fewer = self.graph.winograd and kernel_size == 3 and pays_upsampled(x, kernel)
+        y = winograd_upsampled(self.graph, x, kernel) if fewer else self._phases(x, kernel, 2, 0)
         added = size_of(y)[0] - (2 * (h - 1) + kernel_size)
         before = half + (taps + 1) // 2 - (kernel_size - 1)
         after = half + (taps - 2) // 2 - (kernel_size - 2)
