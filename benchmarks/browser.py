@@ -85,17 +85,17 @@ def measure(spec: Spec, folder: Path, runs: int, progress: Progress = SILENT) ->
             job = {"function": f"benchmarks.{function}", "checkpoint": str(checkpoint), "folder": str(folder / name)}
             made[name] = do(job)
         reference = folder / "reference.npy"
-        native = {"function": "benchmarks.onnx_graphs:run_plainly", "folder": str(plain), "feeds": str(feeds)}
-        job = {**native, "graphs": made["ort-wasm, plain"]["graphs"], "one_thread": True, "result": str(reference)}
-        contestant = stack.enter_context(opened(job))
+        native: dict[str, Any] = {"function": "benchmarks.onnx_graphs:run_plainly", "one_thread": True}
+        native |= {"folder": str(plain), "graphs": made["ort-wasm, plain"]["graphs"]}
+        contestant = stack.enter_context(opened({**native, "feeds": str(feeds), "result": str(reference)}))
         rows[NATIVE] = {"load": contestant.load, "first": contestant.first}
         running = {NATIVE: contestant.run}
         for name, (runtime, _, below) in CONTESTANTS.items():
             progress.stage(f"{resolution}²: {name}")
             page = _open_page(browser, origin)
-            job = _page_job(runtime, made[name]["graphs"], values, "/".join(filter(None, (name, below))))
+            told = _page_job(runtime, made[name]["graphs"], values, "/".join(filter(None, (name, below))))
             try:
-                rows[name] = _load(page, job, np.load(reference), name)
+                rows[name] = _load(page, told, np.load(reference), name)
             except NotMeasuredError as error:
                 rows[name] = {"not_measured": str(error)}
                 continue

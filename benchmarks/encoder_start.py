@@ -58,6 +58,7 @@ def measure(run: Path) -> Iterator[dict[str, Any]]:
 
             for i in range(STEPS):
                 images, labels = sampler.sample(i)
+                assert labels is not None
                 step(tf.constant(images), tf.constant(one_hot(labels.tolist(), spec.c_dim)), tf.constant(i, tf.int32))
                 if (i + 1) % EVERY == 0:
                     now = float(error())
@@ -74,10 +75,10 @@ def plot(records: list[dict[str, Any]]) -> str:
     last = max(r["step"] for r in records)
 
     def x(step: float) -> float:
-        return LEFT + (WIDTH - LEFT - 12) * step / last
+        return LEFT + (WIDTH - LEFT - 12) * float(step / last)
 
     def y(value: float) -> float:
-        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / (top - low))
+        return TOP + (HEIGHT - TOP - BOTTOM) * float(1 - (value - low) / (top - low))
 
     steps = range(0, last + 1, 500)
     marks = [f'<text x="{x(step):.0f}" y="{HEIGHT - 22}" text-anchor="middle">{step}</text>' for step in steps]

@@ -50,7 +50,7 @@ def _panel(title: str, rows: Sequence[Mapping[str, Any]], limit: float | None) -
     longest = max(*(row["seconds"]["greatest"] for row in rows), limit or 0.0)
 
     def x(seconds: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * seconds / longest
+        return LEFT + (WIDTH - LEFT - RIGHT) * float(seconds / longest)
 
     marks = [f'<text x="12" y="22" font-weight="bold">{escape(title)}</text>']
     for i, row in enumerate(rows):

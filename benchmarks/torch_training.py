@@ -81,13 +81,13 @@ class Dense(nn.Module):
 
 
 class Conv(nn.Module):
-    """Equalised; the style of a modulated one comes in with its gain."""
+    """Equalised."""
 
-    def __init__(self, into: int, out: int, size: int, *, bias: bool = True, gain: float | None = None) -> None:
+    def __init__(self, into: int, out: int, size: int, *, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out, into, size, size))
         self.bias = nn.Parameter(torch.zeros(out)) if bias else None
-        self.gain = 1.0 / math.sqrt(into * size * size) if gain is None else gain
+        self.gain = 1.0 / math.sqrt(into * size * size)
 
     def forward(self, x: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
         """[N, I, H, W] -> [N, O, …]."""
@@ -99,18 +99,14 @@ class Modulated(nn.Module):
 
     def __init__(self, into: int, out: int, size: int, w_dim: int, *, up: bool = False) -> None:
         super().__init__()
-        self.affine, self.conv, self.up, self.colours = (
-            Dense(w_dim, into, bias=1.0),
-            Conv(into, out, size),
-            up,
-            size == 1,
-        )
+        self.affine = Dense(w_dim, into, bias=1.0)
+        self.weight, self.bias = nn.Parameter(torch.randn(out, into, size, size)), nn.Parameter(torch.zeros(out))
+        self.into, self.up, self.colours = into, up, size == 1
         self.noise = None if self.colours else nn.Parameter(torch.zeros(()))
-        self.into = into
 
     def forward(self, x: Tensor, w: Tensor, taps: Tensor) -> Tensor:
         """[N, I, H, W] -> [N, O, H or 2H, …]."""
-        style, kernel, bias = self.affine(w), self.conv.weight, self.conv.bias[None, :, None, None]
+        style, kernel, bias = self.affine(w), self.weight, self.bias[None, :, None, None]
         if self.colours:
             return F.conv2d(x * (style / math.sqrt(self.into))[:, :, None, None], kernel) + bias
         x = x * style[:, :, None, None]
