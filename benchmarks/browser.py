@@ -39,19 +39,25 @@ MOUNTS = {"/ort/": MODULES / "onnxruntime-web" / "dist", "/tfjs/": MODULES / "@t
 PAGE = '<!doctype html><link rel="icon" href="data:,"><script src="/page.js"></script>'
 
 NATIVE = "native, one thread"
-CONTESTANTS = {
-    "ort-wasm": ("ort-wasm", "onnx_graphs:export_ours", "onnx"),
-    "ort-wasm, plain": ("ort-wasm", "onnx_graphs:export_plain", ""),
-    "tfjs-wasm": ("tfjs-wasm", "browser_graphs:export_ours", ""),
-    "tfjs-wasm, as converted": ("tfjs-wasm", "browser_graphs:export_as_converter", ""),
+ORT, ORT_DEFAULT, ORT_PLAIN = "ort-wasm, for wasm", "ort-wasm, by default", "ort-wasm, plain"
+TFJS, TFJS_DEFAULT, TFJS_CONVERTED = "tfjs-wasm, for wasm", "tfjs-wasm, by default", "tfjs-wasm, as converted"
+CONTESTANTS: dict[str, dict[str, str]] = {
+    ORT: {"function": "benchmarks.onnx_graphs:export_ours", "optimize_for": "wasm"},
+    ORT_DEFAULT: {"function": "benchmarks.onnx_graphs:export_ours"},
+    ORT_PLAIN: {"function": "benchmarks.onnx_graphs:export_plain"},
+    TFJS: {"function": "benchmarks.browser_graphs:export_ours", "optimize_for": "wasm"},
+    TFJS_DEFAULT: {"function": "benchmarks.browser_graphs:export_ours"},
+    TFJS_CONVERTED: {"function": "benchmarks.browser_graphs:export_as_converter"},
 }
-"""Name: its runtime, the job that writes its graphs, and the folder below that in which they are."""
+"""The runtime, then whose graphs; and the job that writes them."""
 
 RATIOS = {
-    "ort-wasm, plain": "ort-wasm",
-    "tfjs-wasm": "ort-wasm",
-    "tfjs-wasm, as converted": "tfjs-wasm",
-    NATIVE: "ort-wasm, plain",
+    ORT_DEFAULT: ORT,
+    ORT_PLAIN: ORT,
+    TFJS: ORT,
+    TFJS_DEFAULT: TFJS,
+    TFJS_CONVERTED: TFJS,
+    NATIVE: ORT_PLAIN,
 }
 """Who is compared with whom."""
 
@@ -78,22 +84,21 @@ def measure(spec: Spec, folder: Path, runs: int, progress: Progress = SILENT) ->
     with ExitStack() as stack:
         browser = stack.enter_context(open_browser())
         origin = stack.enter_context(_served(folder))
-        plain = folder / "ort-wasm, plain"
+        plain = folder / ORT_PLAIN
         made = {}
-        for name, (_, function, _) in CONTESTANTS.items():
+        for name, job in CONTESTANTS.items():
             progress.stage(f"{resolution}²: writing {name}")
-            job = {"function": f"benchmarks.{function}", "checkpoint": str(checkpoint), "folder": str(folder / name)}
-            made[name] = do(job)
+            made[name] = do({**job, "checkpoint": str(checkpoint), "folder": str(folder / name)})
         reference = folder / "reference.npy"
         native: dict[str, Any] = {"function": "benchmarks.onnx_graphs:run_plainly", "one_thread": True}
-        native |= {"folder": str(plain), "graphs": made["ort-wasm, plain"]["graphs"]}
+        native |= {"folder": str(plain), "graphs": made[ORT_PLAIN]["graphs"]}
         contestant = stack.enter_context(opened({**native, "feeds": str(feeds), "result": str(reference)}))
         rows[NATIVE] = {"load": contestant.load, "first": contestant.first}
         running = {NATIVE: contestant.run}
-        for name, (runtime, _, below) in CONTESTANTS.items():
+        for name in CONTESTANTS:
             progress.stage(f"{resolution}²: {name}")
             page = _open_page(browser, origin)
-            told = _page_job(runtime, made[name]["graphs"], values, "/".join(filter(None, (name, below))))
+            told = _page_job(name, made[name]["graphs"], values)
             try:
                 rows[name] = _load(page, told, np.load(reference), name)
             except NotMeasuredError as error:
@@ -114,17 +119,14 @@ def _rows(rows: dict[str, dict[str, Any]], times: dict[str, Times]) -> list[dict
     return [{"name": name, **row} for name, row in rows.items()]
 
 
-def _page_job(
-    runtime: str, graphs: list[dict[str, Any]], values: dict[str, NDArray[np.float32]], place: str
-) -> dict[str, Any]:
+def _page_job(name: str, graphs: list[dict[str, Any]], values: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
     """What the page is told; paths lead from the served folder."""
-
-    def at(path: str) -> str:
-        return f"{place}/{Path(path).name}" if path.startswith("onnx/") else f"{place}/{path}"
-
-    placed = [{**g, "file": at(g["file"]), "weight_files": [at(path) for path in g["weight_files"]]} for g in graphs]
+    placed = [
+        {**g, "file": f"{name}/{g['file']}", "weight_files": [f"{name}/{path}" for path in g["weight_files"]]}
+        for g in graphs
+    ]
     feeds = {name: {"shape": list(array.shape), "data": array.ravel().tolist()} for name, array in values.items()}
-    return {"runtime": runtime, "graphs": placed, "feeds": feeds}
+    return {"runtime": name.split(",", maxsplit=1)[0], "graphs": placed, "feeds": feeds}
 
 
 def _open_page(browser: Browser, origin: str) -> Page:

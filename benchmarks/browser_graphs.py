@@ -16,10 +16,10 @@ __all__ = ["export_as_converter", "export_ours"]
 
 
 def export_ours(job: dict[str, Any]) -> dict[str, Any]:
-    """Write the TF.js graphs that a bundle has by default, for the `checkpoint`, into `folder`."""
+    """Write the TF.js graphs of the `checkpoint` into `folder`, as by default or for one device."""
     folder = Path(job["folder"])
     folder.mkdir()
-    graphs = export(load(Path(job["checkpoint"])), folder, ExportOptions())
+    graphs = export(load(Path(job["checkpoint"])), folder, ExportOptions(optimize_for=job.get("optimize_for")))
     return {"graphs": [graph.model_dump(mode="json") for graph in graphs.synthesis]}
 
 

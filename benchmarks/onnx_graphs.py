@@ -28,10 +28,10 @@ Picture = NDArray[np.float32]
 
 
 def export_ours(job: Job) -> dict[str, Any]:
-    """Write the graphs that a bundle has by default, for the `checkpoint`, into `folder`."""
+    """Write the graphs of the `checkpoint` into `folder`, as a bundle has them by default or for one device."""
     folder = Path(job["folder"])
     folder.mkdir()
-    graphs = export(load(Path(job["checkpoint"])), folder, ExportOptions())
+    graphs = export(load(Path(job["checkpoint"])), folder, ExportOptions(optimize_for=job.get("optimize_for")))
     return {"graphs": [graph.model_dump(mode="json") for graph in graphs.synthesis]}
 
 

@@ -151,7 +151,7 @@ def test_in_a_browser_all_draw_one_picture(tmp_path: Path, capsys: pytest.Captur
     assert set(rows) == {browser.NATIVE, *browser.CONTESTANTS}
     for row in rows.values():
         assert len(row["seconds"]["runs"]) == 2
-    assert rows["tfjs-wasm, as converted"]["ratio_to"] == "tfjs-wasm"
+    assert rows["tfjs-wasm, as converted"]["ratio_to"] == "tfjs-wasm, for wasm"
     print_browser(result)
     assert "tfjs-wasm, as converted" in capsys.readouterr().out
     assert "16², Chromium, one thread" in plot({"browser": [result]})

@@ -94,14 +94,19 @@ async function openTfjs(graphs, files) {
   const stages = [];
   for (const [i, graph] of graphs.entries()) {
     const json = JSON.parse(new TextDecoder().decode(files.get(graph.file)));
+    const { modelTopology, signature, modelInitializer, initializerSignature } = json;
     const model = await tf.loadGraphModel(
       tf.io.fromMemory({
-        modelTopology: json.modelTopology,
-        signature: json.signature,
+        modelTopology,
+        signature,
+        modelInitializer,
+        initializerSignature,
         weightSpecs: json.weightsManifest.flatMap(({ weights }) => weights),
         weightData: graph.weight_files.map((path) => files.get(path)),
       }),
     );
+    const [prepared] = Object.keys(initializerSignature?.outputs ?? {});
+    if (prepared !== undefined) model.execute({}, prepared); // now, or the first run would do it
     stages.push({
       inputs: graph.inputs.map(({ name }) => name),
       outputs: wanted(graphs, i),
