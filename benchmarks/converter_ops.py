@@ -16,6 +16,7 @@ class ConverterOps(TfjsOps):
     """Transposed convolutions as such, filters whole, no fused nodes; for a batch of 1, which their nodes name."""
 
     # What is replaced in the package's own form, with the plain form of the protocol.
+    styled_conv2d = Ops.styled_conv2d
     modulated_conv2d = Ops.modulated_conv2d
     upsample_conv2d = Ops.upsample_conv2d
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.ops import winograd
+from ganexport.ops.gains import scaled_noise, scaled_weight
 from ganexport.ops.graph import Value, Weight
 from ganexport.ops.onnx_ops import OnnxOps
-from ganexport.ops.protocol import Activation, Fir, GivenNoise, Noise, StoredNoise
+from ganexport.ops.protocol import Activation, Fir, Noise
 
 __all__ = ["PROCESSOR", "WASM", "LoweredOnnxOps", "Lowering", "onnx_ops"]
 
@@ -113,7 +114,7 @@ class LoweredOnnxOps(OnnxOps):
             else:
                 y = self.upsample_conv2d(x, kernel, up_fir, kernel_size)
             y = self.scale_channels(y, demodulation)
-        y = self.add_bias(self.with_noise(y, _times(noise, gain)), _scaled(bias, gain))
+        y = self.add_bias(self.with_noise(y, scaled_noise(noise, gain)), scaled_weight(bias, gain))
         return self.activate(y, replace(activation, gain=1.0))
 
     def _takes_winograd(self, x: Value, kernel: Weight) -> bool:
@@ -198,14 +199,3 @@ class LoweredOnnxOps(OnnxOps):
             "steps": [-2, -2],
         }
         return [self.constant(f"taps_{n}_{row}{column}", np.asarray(v, np.int64)) for n, v in parts.items()]
-
-
-def _scaled(weight: Weight, factor: float) -> Weight:
-    return weight if factor == 1.0 else Weight(f"{weight.name}.gain", weight.array * np.float32(factor))
-
-
-def _times(noise: Noise[Value, Weight] | None, factor: float) -> Noise[Value, Weight] | None:
-    """The noise with its strength scaled."""
-    if isinstance(noise, StoredNoise | GivenNoise):
-        return replace(noise, strength=_scaled(noise.strength, factor))
-    return None
