@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +70,7 @@ def test_fewer_products_give_the_same_map_of_twice_the_size(backend: str, tmp_pa
 def test_a_generator_for_wasm_draws_the_oracles_picture(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tfjs_exporter, "TfjsOps", partial(TfjsOps, "wasm"))
+    monkeypatch.setattr(tfjs_exporter, "TfjsOps", lambda _: TfjsOps("wasm"))
     spec = stylegan2_spec(resolution=32, channels=(32, 36, 34, 32), conv_clamp=0.8)
     generator, cases = make_generator(spec), random_cases(spec, noise_scale=(1.0, 0.0, 1.0))
     got = replay_tfjs(tmp_path, backend, {"net": generator}, {"net": cases})["net"]
