@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import browser, large, synthesis, times, training
 from benchmarks.nets import paper_spec
 from benchmarks.plot import plot
-from benchmarks.report import machine, milliseconds, print_browser, print_synthesis, print_training, tables
+from benchmarks.report import machine, markdown, milliseconds, show, tables
 from ganexport.atomic import atomic_path, check_output
 from ganexport.errors import GanExportError, UserError
 from ganexport.progress import Progress
@@ -32,21 +32,24 @@ def main() -> None:
     """Measure, print tables, and write JSON."""
     options = _parser().parse_intermixed_args()
     try:
-        for path in filter(None, (options.json, options.plot)):
+        for path in filter(None, (options.json, options.plot, options.markdown)):
             check_output(path, force=options.force)
         with progress() as shown:
             result = {"command": sys.argv[1:], "machine": machine()}
             for part in [options.part] if options.part != "all" else _ALL:
                 result |= _PARTS[part](options, shown)
-        if options.json is not None:
-            with atomic_path(options.json, force=options.force) as path:
-                path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        if options.plot is not None:
-            with atomic_path(options.plot, force=options.force) as path:
-                path.write_text(plot(result), encoding="utf-8")
+        texts = {options.json: _json, options.plot: plot, options.markdown: markdown}
+        for path, text in texts.items():
+            if path is not None:
+                with atomic_path(path, force=options.force) as temporary:
+                    temporary.write_text(text(result), encoding="utf-8")
     except GanExportError as error:
         say_error(str(error))
         sys.exit(2 if isinstance(error, UserError) else 1)
+
+
+def _json(result: dict[str, Any]) -> str:
+    return json.dumps(result, indent=1) + "\n"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=synthesis.CONTESTANTS, default=[], help="beside ganexport")
     parser.add_argument("--json", type=Path, help="write all that was measured")
     parser.add_argument("--plot", type=Path, help="write the times as bars, an SVG")
+    parser.add_argument("--markdown", type=Path, help="write the tables")
     parser.add_argument("--force", action="store_true", help="replace these files")
     parser.add_argument("--torch-python", default=sys.executable, help="an interpreter that has PyTorch")
     parser.add_argument("--tensorflow-python", default=sys.executable, help="one that has TensorFlow and tf2onnx")
@@ -78,7 +82,7 @@ def _synthesis(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     for resolution, batch in _sizes(options):
         with tempfile.TemporaryDirectory(prefix="ganexport-benchmark-") as folder:
             results.append(synthesis.measure(paper_spec(resolution), batch, Path(folder), chosen, shown))
-        print_synthesis(results[-1])
+        show({"synthesis": results[-1:]})
     return {"synthesis": results}
 
 
@@ -87,14 +91,14 @@ def _browser(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     for resolution in options.resolution or BROWSER_RESOLUTIONS:
         with tempfile.TemporaryDirectory(prefix="ganexport-benchmark-") as folder:
             results.append(browser.measure(paper_spec(resolution), Path(folder), options.runs or 5, shown))
-        print_browser(results[-1])
+        show({"browser": results[-1:]})
     return {"browser": results}
 
 
 def _training(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     pythons = {"torch_python": options.torch_python, "tensorflow_python": options.tensorflow_python}
     result = training.measure(options.runs or 10, shown, **pythons)
-    print_training(result)
+    show({"training": result})
     return {"training": result}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from ganexport.terminal import console, plain
 
-__all__ = ["machine", "milliseconds", "print_browser", "print_synthesis", "print_training", "tables"]
+__all__ = ["machine", "markdown", "milliseconds", "show", "tables"]
 
 WIDTH = 150
 """Characters of a line where the output is no terminal, which has its own."""
@@ -65,67 +66,66 @@ def times_as_long(ratio: Mapping[str, float]) -> str:
     return f"{ratio['of_medians']:.2f} ({ratio['least']:.2f}–{ratio['greatest']:.2f})"
 
 
-def print_synthesis(result: Mapping[str, Any]) -> None:
-    """Print a measurement of `synthesis`, a row a contestant."""
-    size = f"{result['resolution']}², batch {result['batch']}"
-    columns = {
-        "median (least–greatest)": lambda row: milliseconds(row["seconds"]),
-        "times ours": lambda row: times_as_long(row["ratio"]) if "ratio" in row else "",
-        "GFLOP/s": lambda row: f"{row['gflops']:.0f}" if "gflops" in row else "",
-        "of peak": lambda row: f"{row['of_peak']:.0%}" if row.get("of_peak") else "",
-        "load": lambda row: milliseconds_of(row["load"]),
-        "first run": lambda row: milliseconds_of(row["first"]),
-        "memory": lambda row: f"{row['peak_mib']} MiB" if row["peak_mib"] else "",
-        "files": lambda row: megabytes(row["bytes"]) if "bytes" in row else "",
-        "made in": lambda row: f"{row['conversion']['seconds']:.1f} s" if "conversion" in row else "",
-        "with": lambda row: f"{row['conversion']['peak_mib']} MiB" if "conversion" in row else "",
-    }
-    _print(f"{size}: {result['giga_operations']:.1f} GFLOP by direct convolution", columns, result["rows"])
+@dataclass(frozen=True)
+class _Section:
+    """A table: title, what each column says of a row, and the rows."""
+
+    title: str
+    columns: Mapping[str, Callable[[Mapping[str, Any]], str]]
+    rows: Sequence[Mapping[str, Any]]
+
+    def cells(self) -> list[list[str]]:
+        """Of the rows that were measured."""
+        measured = [row for row in self.rows if "not_measured" not in row]
+        return [[row["name"], *(cell(row) for cell in self.columns.values())] for row in measured]
+
+    def notes(self) -> Iterator[str]:
+        """What was not measured and why, and who was chosen among whom."""
+        for row in self.rows:
+            if "not_measured" in row:
+                yield f"{row['name']}: not measured: {row['not_measured']}"
+            if "forms" in row:
+                forms = ", ".join(f"{form} {found}" for form, found in row["forms"].items())
+                yield f"{row['name']}: the fastest of {forms}"
 
 
-def print_browser(result: Mapping[str, Any]) -> None:
-    """Print a measurement of `browser`, a row a contestant."""
-    columns = {
-        "median (least–greatest)": lambda row: milliseconds(row["seconds"]),
-        "as long as": lambda row: f"{times_as_long(row['ratio'])} {row['ratio_to']}" if "ratio" in row else "",
-        "load": lambda row: milliseconds_of(row["load"]),
-        "first run": lambda row: milliseconds_of(row["first"]),
-        "files": lambda row: megabytes(row["bytes"]) if "bytes" in row else "",
-    }
-    _print(f"{result['resolution']}² in Chromium {result['chromium']}, one thread", columns, result["rows"])
+def show(result: Mapping[str, Any]) -> None:
+    """Print all tables of a result."""
+    for section in _sections(result):
+        shown = Table(title=section.title, box=None, header_style="bold", title_justify="left")
+        shown.add_column("")
+        for column in section.columns:
+            shown.add_column(column, justify="right", no_wrap=True)
+        for cells in section.cells():
+            shown.add_row(*map(plain, cells))
+        tables.print(shown)
+        for note in section.notes():
+            tables.print(plain(note), soft_wrap=True)
+        tables.print()
 
 
-def print_training(result: Mapping[str, Any]) -> None:
-    """Print a measurement of `training`, a row a contestant."""
-    columns = {
-        f"{result['steps']} steps": lambda row: milliseconds(row["seconds"]),
-        "times ours": lambda row: times_as_long(row["ratio"]) if "ratio" in row else "",
-        "pictures/s": lambda row: f"{row['images_per_second']:.0f}",
-        "first run": lambda row: milliseconds_of(row["first"]),
-        "memory": lambda row: f"{row['peak_mib']} MiB" if row["peak_mib"] else "",
-    }
-    size = 4 << (len(result["channels"]) - 1)
-    _print(f"Training at {size}², {result['channels'][0]} channels, batch {result['batch']}", columns, result["rows"])
+def markdown(result: Mapping[str, Any]) -> str:
+    """All tables of a result, for the documentation."""
+    parts = []
+    for section in _sections(result):
+        head = ["", *section.columns]
+        lines = [head, ["---", *["---:"] * len(section.columns)], *section.cells()]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        parts.append("\n\n".join([f"**{section.title}**", table, *section.notes()]))
+    return "\n\n".join(parts) + "\n"
 
 
-def _print(
-    title: str, columns: Mapping[str, Callable[[Mapping[str, Any]], str]], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    shown = Table(title=title, box=None, header_style="bold", title_justify="left")
-    shown.add_column("")
-    for column in columns:
-        shown.add_column(column, justify="right", no_wrap=True)
-    for row in rows:
-        if "not_measured" not in row:
-            shown.add_row(row["name"], *(cell(row) for cell in columns.values()))
-    tables.print(shown)
-    for row in rows:
-        if "not_measured" in row:
-            tables.print(f"{plain(row['name'])}: not measured: {plain(row['not_measured'])}", soft_wrap=True)
-        if "forms" in row:
-            forms = ", ".join(f"{form} {found}" for form, found in row["forms"].items())
-            tables.print(f"{plain(row['name'])}: the fastest of {plain(forms)}", soft_wrap=True)
-    tables.print()
+def _sections(result: Mapping[str, Any]) -> Iterator[_Section]:
+    for part in result.get("synthesis", ()):
+        cost = f"{part['giga_operations']:.1f} GFLOP by direct convolution"
+        yield _Section(f"{part['resolution']}², batch {part['batch']}: {cost}", SYNTHESIS, part["rows"])
+    for part in result.get("browser", ()):
+        title = f"{part['resolution']}² in Chromium {part['chromium']}, one thread"
+        yield _Section(title, BROWSER, part["rows"])
+    if part := result.get("training"):
+        size, width = 4 << (len(part["channels"]) - 1), part["channels"][0]
+        title = f"{part['steps']} training steps at {size}², {width} channels, batch {part['batch']}"
+        yield _Section(title, TRAINING, part["rows"])
 
 
 def milliseconds_of(seconds: float) -> str:
@@ -136,3 +136,47 @@ def milliseconds_of(seconds: float) -> str:
 def megabytes(count: int) -> str:
     """Of a file, in millions of bytes."""
     return f"{count / 1e6:.1f} MB"
+
+
+def _median(row: Mapping[str, Any]) -> str:
+    return milliseconds(row["seconds"])
+
+
+def _ratio(row: Mapping[str, Any]) -> str:
+    return times_as_long(row["ratio"]) if "ratio" in row else ""
+
+
+def _memory(row: Mapping[str, Any]) -> str:
+    return f"{row['peak_mib']} MiB" if row.get("peak_mib") else ""
+
+
+def _bytes(row: Mapping[str, Any]) -> str:
+    return megabytes(row["bytes"]) if "bytes" in row else ""
+
+
+SYNTHESIS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "median (least–greatest)": _median,
+    "times ours": _ratio,
+    "GFLOP/s": lambda row: f"{row['gflops']:.0f}" if "gflops" in row else "",
+    "of peak": lambda row: f"{row['of_peak']:.0%}" if row.get("of_peak") else "",
+    "load": lambda row: milliseconds_of(row["load"]),
+    "first run": lambda row: milliseconds_of(row["first"]),
+    "memory": _memory,
+    "files": _bytes,
+    "made in": lambda row: f"{row['conversion']['seconds']:.1f} s" if "conversion" in row else "",
+    "with": lambda row: f"{row['conversion']['peak_mib']} MiB" if "conversion" in row else "",
+}
+BROWSER: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "median (least–greatest)": _median,
+    "times as long as": lambda row: f"{_ratio(row)} {row['ratio_to']}" if "ratio" in row else "",
+    "load": lambda row: milliseconds_of(row["load"]),
+    "first run": lambda row: milliseconds_of(row["first"]),
+    "files": _bytes,
+}
+TRAINING: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "median (least–greatest)": _median,
+    "times ours": _ratio,
+    "pictures/s": lambda row: f"{row['images_per_second']:.0f}",
+    "first run": lambda row: milliseconds_of(row["first"]),
+    "memory": _memory,
+}

@@ -20,7 +20,7 @@ from benchmarks import browser, synthesis
 from benchmarks.nets import feeds, make_generator, paper_spec, synthesis_multiply_adds
 from benchmarks.plot import plot
 from benchmarks.processes import NotMeasuredError, do
-from benchmarks.report import print_browser, print_synthesis, print_training
+from benchmarks.report import markdown, show
 from benchmarks.rounds import Times, interleave, ratio
 from benchmarks.synthesis import CONTESTANTS, EAGER, OURS, PEAK, PLAIN, PREVIEW, TORCH_ONNX, Options, check_picture
 from ganexport.architectures.stylegan2 import Spec
@@ -104,7 +104,7 @@ def test_contestants_are_timed_and_those_that_are_not_there_are_named(
     assert rows[PLAIN]["ratio"]["least"] <= rows[PLAIN]["ratio"]["greatest"]
     for name in missing:
         assert rows[name] == {"name": name, "not_measured": "ModuleNotFoundError: No module named 'torch'"}
-    print_synthesis(result)
+    show({"synthesis": [result]})
     printed = capsys.readouterr().out
     assert all(name in printed for name in rows)
     drawn = ElementTree.fromstring(plot({"synthesis": [result]}))
@@ -152,7 +152,7 @@ def test_in_a_browser_all_draw_one_picture(tmp_path: Path, capsys: pytest.Captur
     for row in rows.values():
         assert len(row["seconds"]["runs"]) == 2
     assert rows["tfjs-wasm, as converted"]["ratio_to"] == "tfjs-wasm, for wasm"
-    print_browser(result)
+    show({"browser": [result]})
     assert "tfjs-wasm, as converted" in capsys.readouterr().out
     assert "16², Chromium, one thread" in plot({"browser": [result]})
 
@@ -162,12 +162,15 @@ def test_training_is_printed_and_drawn(capsys: pytest.CaptureFixture[str]) -> No
     row = {"seconds": seconds, "images_per_second": 170.6, "first": 3.0, "peak_mib": None}
     rows = [{"name": "train, TensorFlow", **row}, {"name": "PyTorch, nchw", "not_measured": "no torch"}]
     result = {"channels": [32] * 4, "batch": 16, "steps": 16, "rows": rows}
-    print_training(result)
+    show({"training": result})
     printed = capsys.readouterr().out
-    assert "Training at 32², 32 channels, batch 16" in printed
+    assert "16 training steps at 32², 32 channels, batch 16" in printed
     assert "1500 (1000–2000) ms" in printed
     assert "PyTorch, nchw: not measured: no torch" in printed
     assert "16 training steps" in plot({"training": result})
+    written = markdown({"training": result})
+    assert "| train, TensorFlow | 1500 (1000–2000) ms |  | 171 | 3000 ms |  |" in written
+    assert "PyTorch, nchw: not measured: no torch" in written
 
 
 def test_feeds_are_as_many_as_the_batch() -> None:
