@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ganexport.errors import OptionError, RuntimeUnavailableError
-from ganexport.exporters import EXPORTERS, ExportOptions
+from ganexport.exporters import ExportOptions, onnx
 from ganexport.generator import Generator
 from ganexport.graph_model import GraphModel
 from ganexport.manifest import Precision, PrecisionChoice, PrecisionName
@@ -177,8 +177,8 @@ def _drawing(generator: Generator, options: ExportOptions, folder: Path) -> Call
     def draw(stored: Mapping[str, Stored]) -> Images:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             place = Path(name)
-            graphs = EXPORTERS["onnx"](generator, place, ExportOptions(noise=options.noise, stored=stored))
-            alone = graphs.model_copy(update={"generator": None})
-            return [outputs["image"] for outputs in runtime.replay(place, alone, cases)]
+            own = ExportOptions(noise=options.noise, stored=stored)
+            graphs = onnx.export(generator, place, own, service=False)
+            return [outputs["image"] for outputs in runtime.replay(place, graphs, cases)]
 
     return draw

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import OptionError
 from ganexport.exporters import EXPORTERS, ExportOptions
 from ganexport.generator import Generator, load
-from ganexport.manifest import Graphs
+from ganexport.manifest import Graphs, read_manifest
 from ganexport.parity import Oracle, cases_for, feeds_of
 from ganexport.pictures import to_uint8
 from ganexport.precision import (
@@ -35,6 +36,7 @@ from ganexport.precision import (
 )
 from ganexport.precision.storage import storages_for
 from ganexport.runtimes import RUNTIMES
+from ganexport.shrink import smallest
 from ganexport.verify import verify
 
 
@@ -129,24 +131,37 @@ def page_bytes(folder: Path, graphs: Graphs) -> int:
 @pytest.mark.parametrize("name", MODELS)
 def test_two_grey_levels_cost_a_third_of_the_bytes(name: str, tmp_path: Path) -> None:
     generator = MODELS[name]()
-    bundle, plain = tmp_path / "small", tmp_path / "plain"
-    manifest = convert(generator, bundle, ConvertOptions(max_error=2.0))
-    precision = manifest.precision
+    found = smallest(generator, 2.0, ExportOptions())
+    assert [one.weights for one in found.choices] == ["float32", "float16", "int16", "int8", "mixed"]
+    whole, chosen = found.choices[0], found.choices[-1]
+    assert chosen.bytes <= 0.35 * whole.bytes
+    assert max(chosen.mean_grey_levels, chosen.high_grey_levels) <= 2.0
+    sizes = []
+    for stored in (found.stored, {}):
+        folder = tmp_path / str(len(sizes))
+        folder.mkdir()
+        graphs = {
+            target: export(generator, folder, ExportOptions(stored=stored)) for target, export in EXPORTERS.items()
+        }
+        of_pages = {target: page_bytes(folder, one) for target, one in graphs.items()}
+        sizes.append({**of_pages, "service": (folder / "onnx" / "generator.onnx").stat().st_size})
+    small, plain = sizes
+    assert {name: small[name] / plain[name] for name in plain if small[name] > 0.35 * plain[name]} == {}
+
+
+def test_the_bundle_of_the_smallest_weights(tiny_dcgan: Generator, bundle_of: Callable[..., Path]) -> None:
+    bundle = bundle_of(tiny_dcgan, "smallest", ConvertOptions(max_error=1.0))
+    precision = read_manifest(bundle).precision
     assert precision.weights == "mixed"
-    assert precision.bytes is not None
-    assert precision.float32_bytes is not None
-    assert precision.bytes <= 0.35 * precision.float32_bytes
     assert precision.mean_grey_levels is not None
     assert precision.high_grey_levels is not None
-    assert max(precision.mean_grey_levels, precision.high_grey_levels) <= 2.0
-    plain.mkdir()
-    for target, export in EXPORTERS.items():
-        whole = page_bytes(plain, export(generator, plain, ExportOptions()))
-        assert page_bytes(bundle, manifest.targets[target]) <= 0.35 * whole, target
-    service = Path("onnx", "generator.onnx")
-    assert (bundle / service).stat().st_size <= 0.35 * (plain / service).stat().st_size
-    assert [one.weights for one in precision.choices] == ["float32", "float16", "int16", "int8", "mixed"]
-    assert precision.plot in manifest.files
+    assert max(precision.mean_grey_levels, precision.high_grey_levels) <= 1.0
+    # What was compared in float32 is what the float64 oracle sees.
+    assert precision.choices[-1].high_grey_levels == pytest.approx(precision.high_grey_levels, abs=0.01)
+    assert precision.plot == "precision.svg"
+    drawing = ElementTree.fromstring((bundle / "precision.svg").read_text(encoding="utf-8"))
+    texts = {one.text for one in drawing.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"float32", "float16", "int16", "int8", "mixed", "100%"} <= texts
     assert {result.status for result in verify(bundle)} == {"ok"}
 
 

@@ -83,7 +83,7 @@ def evaluate(ops: TfjsOps, name: str) -> np.ndarray:
         "Identity": np.asarray,
         "Mul": np.multiply,
         "AddV2": np.add,
-        "Sub": np.subtract,
+        "FloorMod": np.mod,
         "Floor": np.floor,
         "Reshape": np.reshape,
     }

@@ -47,15 +47,15 @@ class _Job:
     files: WeightFiles
 
 
-def export(generator: Generator, folder: Path, options: ExportOptions) -> Graphs:
-    """Write `onnx/*.onnx` into a bundle's folder; returns their manifest entries."""
+def export(generator: Generator, folder: Path, options: ExportOptions, *, service: bool = True) -> Graphs:
+    """Write `onnx/*.onnx` into a bundle's folder, with or without that for services; returns their manifest entries."""
     place = folder / FOLDER
     place.mkdir()
     job = _Job(generator, place, options, WeightFiles(place))
     return Graphs(
         mapping=_mapping(job) if generator.spec.has_w_space else None,
         synthesis=_synthesis(job),
-        generator=_whole(job),
+        generator=_whole(job) if service else None,
     )
 
 

@@ -76,7 +76,7 @@ def write_graph(
     }
     if ops.prepared:
         # A `resourceId` is how TF.js finds what one graph gives and the other takes.
-        captured = {x.name: {**_signature(x), "resourceId": i} for i, x in enumerate(ops.prepared)}
+        captured = {x.name: {"name": x.name, "resourceId": i} for i, x in enumerate(ops.prepared)}
         model["signature"]["inputs"] |= captured
         model["modelInitializer"] = {"node": ops.preparation.nodes, "library": {}, "versions": {"producer": 1882}}
         model["initializerSignature"] = {"inputs": {}, "outputs": captured}

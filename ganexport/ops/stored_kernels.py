@@ -102,5 +102,5 @@ def _taps(graph: TfjsNodes, kernel: Value, rows: np.ndarray, columns: np.ndarray
         numbers = graph.constant("taps_" + "_".join(map(str, taps)), taps.astype(np.int32))
         at = graph.constant(f"axis_{axis}", np.asarray(axis, np.int32))
         shape = tuple(len(taps) if i == axis else size for i, size in enumerate(kernel.shape))
-        kernel = graph.node("GatherV2", [kernel, numbers, at], shape, batch_dims={"i": "0"})
+        kernel = graph.node("GatherV2", [kernel, numbers, at], shape)
     return kernel

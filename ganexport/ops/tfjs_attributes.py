@@ -50,12 +50,12 @@ class Window:
             "dilations": _int_list([1, 1, 1, 1]),
             "data_format": string_json("NHWC"),
             "padding": string_json("EXPLICIT" if padded else "VALID"),
-            "explicit_paddings": _int_list(explicit if padded else []),
+            **({"explicit_paddings": _int_list(explicit)} if padded else {}),
         }
 
 
 def _int_list(values: Sequence[int]) -> Json:
-    return {"list": {"i": [str(v) for v in values]}}
+    return {"list": {"i": list(values)}}
 
 
 def string_json(text: str) -> Json:

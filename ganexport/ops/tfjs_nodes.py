@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.ops.graph import Names, Shape, Value, View, Weight, as_it_is
-from ganexport.ops.tfjs_attributes import Json, Window, shape_json
+from ganexport.ops.tfjs_attributes import Json, Window
 from ganexport.ops.widen import tfjs_widened
 
 __all__ = ["TfjsNodes", "size_of"]
@@ -35,10 +35,9 @@ class TfjsNodes:
 
     # -- any node ------------------------------------------------------------------------------------------------
 
-    def placeholder(self, name: str, shape: Shape) -> Value:
+    def placeholder(self, name: str, shape: Shape, attributes: Json | None = None) -> Value:
         """A float32 value that is given; None in `shape` is the batch."""
-        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": shape_json(shape)}}
-        self.nodes.append({"name": name, "op": "Placeholder", "attr": attributes})
+        self.nodes.append({"name": name, "op": "Placeholder", **({"attr": attributes} if attributes else {})})
         return Value(name, shape)
 
     def node(self, op: str, inputs: Sequence[Value | str], shape: Shape, **attributes: Json) -> Value:
@@ -105,7 +104,7 @@ class TfjsNodes:
 
     def matmul(self, a: Value | str, b: Value | str, shape: Shape) -> Value:
         """Product of two matrices."""
-        return self.node("MatMul", [a, b], shape, transpose_a={"b": False}, transpose_b={"b": False})
+        return self.node("MatMul", [a, b], shape)
 
     def conv(self, x: Value, kernel: Value | str, window: Window, channels: int) -> Value:
         """Correlation of a map with a kernel [kh, kw, I, O]."""

@@ -25,7 +25,7 @@ from ganexport.ops.graph import (
 )
 from ganexport.ops.protocol import EPSILON, Activation, Fir, Noise, Ops, Padding
 from ganexport.ops.stored_kernels import tfjs_energy, tfjs_summed
-from ganexport.ops.tfjs_attributes import Window, string_json
+from ganexport.ops.tfjs_attributes import Window, shape_json, string_json
 from ganexport.ops.tfjs_nodes import TfjsNodes, size_of
 from ganexport.ops.tfjs_resampling import Resampling
 from ganexport.ops.tfjs_winograd import pays, winograd_conv2d
@@ -74,7 +74,9 @@ class TfjsOps(TfjsNodes, Ops[Value, Weight]):
 
     def input(self, name: str, shape: Shape) -> Value:
         """A float32 input; None in `shape` is the batch."""
-        value = self.placeholder(name, shape)
+        # By these TF.js checks what it is fed.
+        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": shape_json(shape)}}
+        value = self.placeholder(name, shape, attributes)
         self.inputs.append(value)
         return value
 

@@ -53,18 +53,13 @@ def tfjs_widened(graph: TfjsNodes, name: str, stored: Stored) -> str:
     codes = graph.constant(name, (stored.high.astype(np.int32) + zero).astype(unsigned))
     wide = Value(codes, stored.codes.shape)
     if stored.low_bits:
-        graph.quantization[f"{name}.low"] = {"dtype": "uint8", "scale": 1.0, "min": 0.0}
+        graph.quantization[f"{name}.low"] = {"dtype": "uint8", "scale": 1, "min": 0}
         low = Value(graph.constant(f"{name}.low", stored.low), stored.low.shape)
         shape = (len(stored.shifts), stored.low.shape[1])
-
-        def floor(key: str, shifts: np.ndarray) -> Value:
-            by = graph.constant(f"shifts_{stored.low_bits}{key}", shifts)
-            return graph.node("Floor", [graph.node("Mul", [low, by], shape)], shape)
-
-        before = np.concatenate([np.zeros((1, 1), np.float32), stored.shifts[:-1]])
-        above = graph.node("Mul", [floor("_before", before), graph.number(base)], shape)
-        own = graph.node("Sub", [floor("", stored.shifts), above], shape)
-        wide = graph.node("AddV2", [wide, graph.reshape(own, *wide.shape)], wide.shape)
+        shifts = graph.constant(f"shifts_{stored.low_bits}", stored.shifts)
+        low = graph.node("Floor", [graph.node("Mul", [low, shifts], shape)], shape)
+        low = graph.node("FloorMod", [low, graph.number(base)], shape)
+        wide = graph.node("AddV2", [wide, graph.reshape(low, *wide.shape)], wide.shape)
     if by_channel or stored.low_bits:
         wide = graph.node("Mul", [wide, graph.constant(f"{name}.scale", stored.scale)], wide.shape)
     return wide.name

@@ -63,6 +63,7 @@ class Rounding:
     def __init__(self, generator: Generator, names: Iterable[str]) -> None:
         self._generator, self._names = generator, tuple(names)
         self._moments: dict[str, list[Array]] | None = None
+        self._carries: dict[str, list[Array]] = {}
         self._known: dict[tuple[str, Storage], Stored] = {}
 
     def stored(self, plan: Plan) -> dict[str, Stored]:
@@ -82,10 +83,11 @@ class Rounding:
 
     def _rounded(self, name: str, storage: Storage) -> Stored:
         weight = self._generator.weights[name]
-        if storage in FINE:
+        if storage in FINE or name not in self.measure():
             return to_nearest(weight, storage)
-        moments = self.measure().get(name)
-        return to_nearest(weight, storage) if moments is None else _with_feedback(weight, storage, moments)
+        if name not in self._carries:
+            self._carries[name] = [_carry(products) for products in self.measure()[name]]
+        return _with_feedback(weight, storage, self._carries[name])
 
 
 def measured_inputs(generator: Generator, names: Iterable[str]) -> dict[str, list[Array]]:
@@ -120,19 +122,23 @@ def _inputs(spec: GeneratorSpec, seed: int) -> dict[str, Array]:
     return {name: value.astype(np.float64) for name, value in feeds.items()}
 
 
-def _with_feedback(weight: NDArray[np.float32], storage: Storage, moments: list[Array]) -> Stored:
+def _carry(products: Array) -> Array:
+    """Mean products [n, n] of inputs -> how much of each weight's error those after it take over: [n, n], row by row."""
+    damped = products + np.eye(len(products)) * (DAMPING * np.mean(np.diag(products)) or 1.0)
+    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
+    return np.asarray(upper / np.diag(upper)[:, None])
+
+
+def _with_feedback(weight: NDArray[np.float32], storage: Storage, carries: list[Array]) -> Stored:
     """Codes of a weight [O, I, …] that keep its products with such inputs."""
     scale, most = scales(weight, storage), limit(storage)
     rest = weight.reshape(len(weight), -1) / scale.reshape(-1, 1).astype(np.float64)  # [O, n], in steps
     codes = np.empty_like(rest)
     first = 0
-    for products in moments:
-        size = len(products)
-        damped = products + np.eye(size) * (DAMPING * np.mean(np.diag(products)) or 1.0)
-        upper = np.linalg.cholesky(np.linalg.inv(damped)).T
-        group = slice(first, first + size)
-        codes[:, group] = _rounded_group(rest[:, group], upper / np.diag(upper)[:, None], most)
-        first += size
+    for carry in carries:
+        group = slice(first, first + len(carry))
+        codes[:, group] = _rounded_group(rest[:, group], carry, most)
+        first += len(carry)
     return with_codes(codes.reshape(weight.shape), scale, storage)
 
 
