@@ -123,7 +123,7 @@ def _inputs(spec: GeneratorSpec, seed: int) -> dict[str, Array]:
 
 
 def _carry(products: Array) -> Array:
-    """Mean products [n, n] of inputs -> how much of each weight's error those after it take over: [n, n], row by row."""
+    """Mean products [n, n] of inputs -> share of each weight's error that those after it take over, row by row."""
     damped = products + np.eye(len(products)) * (DAMPING * np.mean(np.diag(products)) or 1.0)
     upper = np.linalg.cholesky(np.linalg.inv(damped)).T
     return np.asarray(upper / np.diag(upper)[:, None])
