@@ -48,7 +48,7 @@ class Side:
     def weight(self, name: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
         """The exporter takes one tensor for another."""
 
-        def changed(tensors: dict[str, np.ndarray]) -> dict[str, Weight]:
+        def changed(tensors: dict[str, np.ndarray], *_: Any) -> dict[str, Weight]:
             return {n: Weight(n, change(a) if n == name else a) for n, a in tensors.items()}
 
         self.patch.setattr(self.module, "named_weights", changed)
@@ -108,7 +108,7 @@ def swapped_layers(side: Side) -> None:
 
 
 def swapped_weights(side: Side) -> None:
-    def swapped(tensors: dict[str, np.ndarray]) -> dict[str, Weight]:
+    def swapped(tensors: dict[str, np.ndarray], *_: Any) -> dict[str, Weight]:
         a, b = "synthesis.b8.torgb.bias", "synthesis.b16.torgb.bias"
         return {n: Weight(n, tensors[{a: b, b: a}.get(n, n)]) for n in tensors}
 
