@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.processes import NotMeasuredError
 from benchmarks.rounds import interleave
 from ganexport.progress import SILENT, Progress
 
@@ -43,8 +44,17 @@ def measure(runs: int, progress: Progress = SILENT) -> dict[str, dict[str, float
 
 
 def _seconds(command: list[str]) -> float:
+    """Wall-clock seconds of a command.
+
+    Raises:
+        NotMeasuredError: It failed.
+    """
     # Without compiled bytecode, which pip and uv write for installed packages, imports take three times as long.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
+    if done.returncode:
+        raise NotMeasuredError(
+            f"{' '.join(command[1:4])} failed: {(done.stderr.strip() or 'no word why').splitlines()[-1]}"
+        )
     return time.perf_counter() - started
