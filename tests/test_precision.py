@@ -45,7 +45,10 @@ def independent_numbers(tensors: dict[str, np.ndarray], name: str) -> np.ndarray
     """A weight of an ONNX graph by its stored form alone: codes, and a scale where there is one."""
     if name in tensors:
         return tensors[name].astype(np.float64)
-    for kind in ("float16", "int16", "int8"):
+    if f"{name}.low" in tensors:  # 16 bits in two bytes
+        high, low = (tensors[f"{name}.{part}"].astype(np.float64) for part in ("int8", "low"))
+        return (256 * high + low.reshape(high.shape)) * tensors[f"{name}.scale"].astype(np.float64)
+    for kind in ("float16", "int8"):
         if f"{name}.{kind}" in tensors:
             scale = tensors.get(f"{name}.scale", np.ones(1))
             return tensors[f"{name}.{kind}"].astype(np.float64) * scale.astype(np.float64)

@@ -43,7 +43,7 @@ class Stored:
     Attributes:
         codes: float16 or whole numbers, of the weight's shape.
         scale: float32, one number or as many axes as the codes, of size 1 where it does not differ; None for float16.
-        low_bits: 1, 2 or 4 where codes have so many bits more than 8, which lie in bytes of their own; else 0.
+        low_bits: 1, 2, 4 or 8 where codes have so many bits more than 8, which lie in bytes of their own; else 0.
     """
 
     codes: NDArray[Any]

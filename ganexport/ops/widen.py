@@ -7,6 +7,7 @@ alike.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ __all__ = ["onnx_widened", "tfjs_widened"]
 
 def onnx_widened(ops: OnnxOps, name: str, stored: Stored) -> str:
     """Name of the value; ONNX Runtime works it out once, when it loads the graph."""
+    if stored.codes.dtype == np.int16 and not stored.low_bits:
+        stored = replace(stored, low_bits=8)  # as two bytes: ORT-web's build for WebGPU cannot cast numbers of 16 bits
     codes = ops.constant(f"{name}.{stored.high.dtype}", stored.high)
     wide = ops.node("Cast", [codes], stored.codes.shape, to=TensorProto.FLOAT)
     if stored.low_bits:
