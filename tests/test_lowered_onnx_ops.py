@@ -1,6 +1,7 @@
 """The forms that are fast on processors draw what the plain ones draw."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from ganexport.spec import GeneratorSpec
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-EVERYWHERE = Lowering(winograd_channels=1, winograd_size=4, phases_size=1)
-NOWHERE = Lowering(winograd_channels=1 << 20, winograd_size=4, phases_size=1 << 20)
+EVERYWHERE = Lowering(winograd_channels=1, winograd_size=4, phases_size=1, separable_windows=False)
+SEPARABLE = replace(EVERYWHERE, separable_windows=True)
+NOWHERE = Lowering(winograd_channels=1 << 20, winograd_size=4, phases_size=1 << 20, separable_windows=False)
 Arrays = dict[str, np.ndarray]
 
 
@@ -48,10 +50,11 @@ def test_winograd_is_a_correlation() -> None:
 
 @pytest.mark.parametrize("size", [4, 8, 20])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_conv2d(size: int, batch: int) -> None:
+@pytest.mark.parametrize("lowering", [EVERYWHERE, SEPARABLE])
+def test_conv2d(size: int, batch: int, lowering: Lowering) -> None:
     random = np.random.default_rng(2)
     x, kernel = (random.standard_normal(shape).astype(np.float32) for shape in ((batch, 5, size, size), (7, 5, 3, 3)))
-    ops = LoweredOnnxOps(EVERYWHERE)
+    ops = LoweredOnnxOps(lowering)
     y = ops.conv2d(ops.input("x", (None, 5, size, size)), Weight("kernel", kernel), 1)
     expected = NumpyOps().conv2d(x.astype(np.float64), kernel.astype(np.float64), 1)
     assert y.shape == (None, *expected.shape[1:])
@@ -84,7 +87,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
     yield request.param
 
 
-@pytest.mark.parametrize("lowering", [EVERYWHERE, NOWHERE, PROCESSOR], ids=["everywhere", "nowhere", "processor"])
+@pytest.mark.parametrize("lowering", [EVERYWHERE, SEPARABLE, NOWHERE], ids=["everywhere", "separable", "nowhere"])
 @pytest.mark.parametrize("name", SPECS)
 def test_a_whole_synthesis(name: str, lowering: Lowering, case: tuple[str, int]) -> None:
     spec, (noise, batch) = SPECS[name], case

@@ -28,15 +28,18 @@ class Lowering:
         winograd_channels: Fewest channels in and out for Winograd's convolution.
         winograd_size: Smallest map for it: below, its larger kernels cost more to read than products are saved.
         phases_size: Smallest map that is doubled by a convolution for each phase and not by a transposed one.
+        separable_windows: Whether Winograd's windows are transformed along one axis after the other: a quarter of the
+            products, in one step more.
     """
 
     winograd_channels: int
     winograd_size: int
     phases_size: int
+    separable_windows: bool
 
 
-PROCESSOR = Lowering(winograd_channels=128, winograd_size=16, phases_size=16)
-WASM = Lowering(winograd_channels=64, winograd_size=16, phases_size=16)
+PROCESSOR = Lowering(winograd_channels=128, winograd_size=16, phases_size=16, separable_windows=False)
+WASM = Lowering(winograd_channels=64, winograd_size=16, phases_size=16, separable_windows=True)
 
 
 def onnx_ops(device: str | None) -> OnnxOps:
@@ -158,15 +161,27 @@ class LoweredOnnxOps(OnnxOps):
         n, into = x.shape[:2]
         h, w = self.map_size(x)
         tall, wide = h // winograd.TILE, w // winograd.TILE
-        matrix = winograd.window_transform()
-        # One filter for each place; a tensor product of columns and rows, so that columns come first among the places.
-        filters = np.einsum("qb,pa->qpab", matrix, matrix).reshape(winograd.PLACES, 1, len(matrix), len(matrix))
-        window = {"kernel_shape": [6, 6], "strides": [winograd.TILE] * 2, "pads": [1] * 4}
-        maps = self._reshape(x, None, 1, h, w)
-        places = self.node("Conv", [maps, self._matrix("winograd_window", filters)], (None, 36, tall, wide), **window)
+        matrix, maps = winograd.window_transform(), self._reshape(x, None, 1, h, w)
+        if self._lowering.separable_windows:
+            columns = self._strided(maps, "columns", matrix[:, None, None, :])  # [N · I, 6, H, W / 4]
+            maps = self._reshape(columns, None, 1, h, wide)
+            places = self._strided(maps, "rows", matrix[:, None, :, None])  # [N · I · 6, 6, H / 4, W / 4]
+        else:
+            # One filter for each place: a product of columns and rows, columns first among the places.
+            filters = np.einsum("qb,pa->qpab", matrix, matrix).reshape(winograd.PLACES, 1, *matrix.shape)
+            places = self._strided(maps, "both", filters)  # [N · I, 36, H / 4, W / 4]
         places = self._reshape(places, None, winograd.PLACES, tall * wide)  # [N · I, 36, tiles]
         places = self.node("Transpose", [places], (winograd.PLACES, None, tall * wide), perm=[1, 0, 2])
         return self._reshape(places, winograd.PLACES, n, into, tall * wide)
+
+    def _strided(self, maps: Value, name: str, filters: NDArray[np.floating]) -> Value:
+        """Filters [O, 1, 6 or 1, 6 or 1] over maps [N, 1, H, W], a tile's width apart along the axes that they have."""
+        (out, _, *kernel), (h, w) = filters.shape, self.map_size(maps)
+        strides = [winograd.TILE if size > 1 else 1 for size in kernel]
+        pads = [1 if size > 1 else 0 for size in kernel] * 2
+        window = {"kernel_shape": kernel, "strides": strides, "pads": pads}
+        shape = (maps.shape[0], out, h // strides[0], w // strides[1])
+        return self.node("Conv", [maps, self._matrix(f"winograd_window_{name}", filters)], shape, **window)
 
     def _tiles_to_map(self, products: Value, n: int | None, out: int, h: int, w: int) -> Value:
         """Aᵀ m A of products [36, N, O, tiles], laid side by side: [N, O, H, W]."""
