@@ -163,10 +163,19 @@ class Bundle:
         elif label is not None:
             raise OptionError(f"ws have their class in them, so class {label!r} has no meaning here")
         values |= self._noise(count, seeds, noise) | self._further_inputs(count, inputs or {})
+        step = self.a_run
+        if count <= step:
+            return self._synthesised(values)
+        starts = range(0, count, step)
+        return np.concatenate([self._synthesised({n: v[i : i + step] for n, v in values.items()}) for i in starts])
+
+    def _synthesised(self, values: Mapping[str, NDArray[np.float32]]) -> NDArray[np.uint8]:
+        """Pictures of one batch."""
+        drawn = dict(values)
         for session in self._synthesis:
-            values |= session.run(values)
-        low, high = spec.image_range
-        return to_uint8(values["image"], (low, high))
+            drawn |= session.run(drawn)
+        low, high = self.manifest.spec.image_range
+        return to_uint8(drawn["image"], (low, high))
 
     def encode(self, pictures: NDArray[np.uint8]) -> Encoded:
         """Find the latents from which pictures come out again, as near as the bundle's encoder can.

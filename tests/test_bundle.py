@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ganexport.generator import Generator, load
 from ganexport.latents import mix_styles, z_from_seeds
 from ganexport.manifest import MANIFEST_NAME, read_manifest
 from ganexport.runtimes import RUNTIMES
+from ganexport.runtimes.onnxruntime import OnnxSession
 from ganexport.verify import verify
 from ganexport.weights import file_sha256
 
@@ -417,3 +418,20 @@ print(convert.convert(generator, Path(sys.argv[2]), options).parity[0].status)
     assert "no runtime could verify the onnx target" in refusal
     assert "onnxruntime is not installed" in refusal
     assert status == "not verified"
+
+
+def test_many_pictures_go_through_the_graphs_in_batches(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory does not grow with their number; they are the same pictures."""
+    bundle = open_bundle(tiny_bundle)
+    whole = bundle.generate(range(7), label=1)
+    sizes: list[int] = []
+    run = OnnxSession.run
+
+    def counted(self: OnnxSession, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        sizes.append(len(next(iter(feeds.values()))))
+        return run(self, feeds)
+
+    monkeypatch.setattr(OnnxSession, "run", counted)
+    monkeypatch.setattr("ganexport.bundle.PIXELS_A_RUN", 3 * bundle.manifest.spec.resolution**2)
+    np.testing.assert_array_equal(bundle.generate(range(7), label=1), whole)
+    assert max(sizes[1:]) == 3  # the first is the mapping
