@@ -12,11 +12,13 @@ from onnx import TensorProto, numpy_helper
 from support.generators import make_generator, stylegan2_spec
 from support.replays import export_to
 
+from ganexport.architectures.stylegan2 import Spec
 from ganexport.bundle import check_files, open_bundle
 from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import BundleError, OptionError
 from ganexport.exporters import EXPORTERS, ExportOptions, _weight_files
 from ganexport.exporters import onnx as onnx_exporter
+from ganexport.exporters.graphs import Device
 from ganexport.generator import Generator
 from ganexport.manifest import Graph, Graphs, read_manifest
 from ganexport.site import build_site
@@ -166,3 +168,17 @@ def test_the_command_line_says_single_file(tiny_checkpoint: Path, tmp_path: Path
             assert not app(arguments, standalone_mode=False)
     assert not list((tmp_path / "one" / "onnx").glob("*.bin"))
     assert list((tmp_path / "many" / "onnx").glob("*.bin"))
+
+
+@pytest.mark.parametrize("device", [None, "wasm"])
+def test_what_a_page_loads_is_the_weights_and_little_more(device: Device | None, tmp_path: Path) -> None:
+    """What follows from large kernels is not in the files."""
+    spec = Spec(resolution=16, image_channels=3, z_dim=64, channels=(512, 512, 512), noise=False)
+    generator = make_generator(spec)
+    whole = sum(array.nbytes for array in generator.weights.values())
+    assert whole > 10e6
+    for target, export in EXPORTERS.items():
+        graphs = export(generator, tmp_path, ExportOptions(optimize_for=device))
+        loaded = [graph for graph in (graphs.mapping, *graphs.synthesis) if graph is not None]
+        files = {file for graph in loaded for file in (graph.file, *graph.weight_files)}
+        assert sum((tmp_path / file).stat().st_size for file in files) <= 1.02 * whole, target

@@ -18,10 +18,19 @@ if TYPE_CHECKING:
     from ganexport.ops.tfjs_nodes import TfjsNodes
     from ganexport.ops.tfjs_ops import TfjsOps
 
-__all__ = ["onnx_energy", "onnx_inputs_first", "onnx_summed", "tfjs_energy", "tfjs_phase", "tfjs_summed"]
+__all__ = ["is_large", "onnx_energy", "onnx_inputs_first", "onnx_summed", "tfjs_energy", "tfjs_phase", "tfjs_summed"]
 
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Where the four copies lie whose sum is the kernel after nearest up-sampling."""
+
+
+LARGE = 1 << 20
+"""Bytes of a kernel from which on what follows from it would be felt in a download."""
+
+
+def is_large(kernel: Weight) -> bool:
+    """Whether a kernel's energy, a ninth of a 3×3 kernel, is worked out where the graph is loaded."""
+    return kernel.array.nbytes >= LARGE
 
 
 def onnx_energy(ops: OnnxOps, kernel: Weight) -> Weight:

@@ -24,7 +24,7 @@ from ganexport.ops.graph import (
     summed_kernel,
 )
 from ganexport.ops.protocol import EPSILON, Activation, Fir, Noise, Ops, Padding
-from ganexport.ops.stored_kernels import tfjs_energy, tfjs_summed
+from ganexport.ops.stored_kernels import is_large, tfjs_energy, tfjs_summed
 from ganexport.ops.tfjs_attributes import Window, shape_json, string_json
 from ganexport.ops.tfjs_nodes import TfjsNodes, size_of
 from ganexport.ops.tfjs_resampling import Resampling
@@ -297,7 +297,7 @@ class TfjsOps(TfjsNodes, Ops[Value, Weight]):
         return tfjs_linear_attention(self, q, k, v, heads)
 
     def kernel_energy(self, kernel: Weight) -> Weight:
-        return kernel_energy(kernel) if kernel.stored is None else tfjs_energy(self, kernel)
+        return tfjs_energy(self, kernel) if kernel.stored is not None or is_large(kernel) else kernel_energy(kernel)
 
     # -- lowering ------------------------------------------------------------------------------------------------
 

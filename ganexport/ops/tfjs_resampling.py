@@ -15,7 +15,7 @@ from ganexport.errors import OptionError
 from ganexport.ops.graph import Value, Weight
 from ganexport.ops.polyphase import Phase, phase
 from ganexport.ops.protocol import Fir, Padding
-from ganexport.ops.stored_kernels import tfjs_phase
+from ganexport.ops.stored_kernels import is_large, tfjs_phase
 from ganexport.ops.tfjs_attributes import Window
 from ganexport.ops.tfjs_depthwise import Tiling, separate
 from ganexport.ops.tfjs_nodes import size_of
@@ -47,7 +47,7 @@ class Resampling:
         """As the plain form of `Ops.upsample_conv2d`, but the rows that interleaving adds serve the filter as zeros."""
         taps, half, h = fir.shape[0], kernel_size // 2, size_of(x)[0]
         fewer = self.graph.winograd and kernel_size == 3 and pays_upsampled(x, kernel)
-        y = winograd_upsampled(self.graph, x, kernel) if fewer else self._phases(x, kernel, 2, 0)
+        y = winograd_upsampled(self.graph, x, kernel) if fewer else self._phases(x, kernel, 2, 0, once=is_large(kernel))
         added = size_of(y)[0] - (2 * (h - 1) + kernel_size)
         before = half + (taps + 1) // 2 - (kernel_size - 1)
         after = half + (taps - 2) // 2 - (kernel_size - 2)
@@ -118,7 +118,7 @@ class Resampling:
         stem = f"fir_{x.shape[3]}_{taps.shape[0]}x{taps.shape[1]}_" + "_".join(f"{t:.6g}" for t in taps.ravel())
         return self.correlate_channels(x, stem, taps, rows, columns, (1, 1))
 
-    def _phases(self, x: Value, kernel: Weight, stride: int, padding: int) -> Value:
+    def _phases(self, x: Value, kernel: Weight, stride: int, padding: int, *, once: bool = False) -> Value:
         """Transposed convolution, with up to stride − 1 rows and columns of zeros after it."""
         h, _ = size_of(x)
         size = kernel.array.shape[2]
@@ -134,13 +134,13 @@ class Resampling:
             row, column = phases[i], phases[j]
             shape = (*kernel.array.shape[:2], len(row.taps), len(column.taps))
             window = Window(shape[2:], (row.before, row.after), (column.before, column.after))
-            return self.graph.conv(x, self._phase(kernel, f"phase{i}{j}", row, column), window, shape[0])
+            return self.graph.conv(x, self._phase(kernel, f"phase{i}{j}", row, column, once), window, shape[0])
 
         return self.interleave([[part(i, j) for j in range(stride)] for i in range(stride)])
 
-    def _phase(self, kernel: Weight, name: str, row: Phase, column: Phase) -> str:
-        """The taps of one phase, [kh, kw, I, O]."""
-        if kernel.stored is not None or kernel.value is not None:
+    def _phase(self, kernel: Weight, name: str, row: Phase, column: Phase, once: bool) -> str:
+        """The taps of one phase, [kh, kw, I, O]; made `once` of the whole kernel, or a constant of its own."""
+        if once or kernel.stored is not None or kernel.value is not None:
             return tfjs_phase(self.graph, kernel, name, row, column)
         taps = kernel.array[:, :, _steps(row), _steps(column)]  # a slice does not copy the kernel
         return self.graph.constant(f"{kernel.name}.{name}", taps.transpose(2, 3, 1, 0))

@@ -38,6 +38,8 @@ class OnnxSession:
         ort = _module()
         options = ort.SessionOptions()
         options.log_severity_level = 3
+        # Threads that wait for this session's next run would take the processors from the next stage's.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session: InferenceSession = ort.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
