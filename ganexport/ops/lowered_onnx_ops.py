@@ -38,7 +38,7 @@ class Lowering:
     separable_windows: bool
 
 
-PROCESSOR = Lowering(winograd_channels=128, winograd_size=16, phases_size=16, separable_windows=False)
+PROCESSOR = Lowering(winograd_channels=64, winograd_size=16, phases_size=16, separable_windows=False)
 WASM = Lowering(winograd_channels=64, winograd_size=16, phases_size=16, separable_windows=True)
 
 
