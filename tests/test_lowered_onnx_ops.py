@@ -12,7 +12,6 @@ from support.random_weights import random_weights
 from ganexport.architectures import noise_shapes, synthesis, weight_shapes
 from ganexport.architectures.lucidrains import Spec as Lucidrains
 from ganexport.architectures.stylegan2 import Spec
-from ganexport.ops import winograd
 from ganexport.ops.graph import Value, Weight, named_weights
 from ganexport.ops.lowered_onnx_ops import PROCESSOR, WASM, LoweredOnnxOps, Lowering, onnx_ops
 from ganexport.ops.numpy_ops import NumpyOps, float64_weights
@@ -37,15 +36,6 @@ def run(ops: OnnxOps, outputs: dict[str, Value], feeds: Arrays) -> list[np.ndarr
 
 def operations(ops: OnnxOps) -> list[str]:
     return [node.op_type for node in ops.model("test", {}, {}).graph.node]
-
-
-def test_winograd_is_a_correlation() -> None:
-    random = np.random.default_rng(1)
-    window, kernel = random.standard_normal((6, 6)), random.standard_normal((3, 3))
-    b, g, a = winograd.window_transform(), winograd.kernel_transform(), winograd.output_transform()
-    tile = a @ ((g @ kernel @ g.T) * (b @ window @ b.T)) @ a.T
-    expected = [[np.sum(window[i : i + 3, j : j + 3] * kernel) for j in range(4)] for i in range(4)]
-    np.testing.assert_allclose(tile, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [4, 8, 20])

@@ -20,6 +20,13 @@ from ganexport.ops.protocol import Activation, Fir, Noise
 __all__ = ["PROCESSOR", "WASM", "LoweredOnnxOps", "Lowering", "onnx_ops"]
 
 
+KERNEL = 3
+"""Rows and columns of the kernels that are lowered."""
+
+PLACES = (winograd.TILE + KERNEL - 1) ** 2
+"""Products of a tile."""
+
+
 @dataclass(frozen=True)
 class Lowering:
     """When which form pays; found by measurement, see `docs/performance.md`.
@@ -66,7 +73,7 @@ class LoweredOnnxOps(OnnxOps):
 
     def upsample_conv2d(self, x: Value, kernel: Weight, fir: Fir, kernel_size: int) -> Value:
         h, w = self.map_size(x)
-        if kernel_size != winograd.KERNEL or min(h, w) < self._lowering.phases_size:
+        if kernel_size != KERNEL or min(h, w) < self._lowering.phases_size:
             return super().upsample_conv2d(x, kernel, fir, kernel_size)
         # Rows 0, 2, … of the transposed convolution are a correlation with taps 2 and 0, rows 1, 3, … one with tap 1.
         # Each phase gets a row and a column more than it needs: the zeros that the filter wants after the last.
@@ -108,7 +115,7 @@ class LoweredOnnxOps(OnnxOps):
         gain = activation.gain
         demodulation = self.demodulation(kernel, style)
         demodulation = demodulation if gain == 1.0 else self.scale(demodulation, gain)
-        if up_fir is None and kernel_size == winograd.KERNEL and self._takes_winograd(x, kernel):
+        if up_fir is None and kernel_size == KERNEL and self._takes_winograd(x, kernel):
             y = self._winograd(x, kernel, style, demodulation)
         else:
             x = self.scale_channels(x, style)
@@ -123,7 +130,7 @@ class LoweredOnnxOps(OnnxOps):
     def _takes_winograd(self, x: Value, kernel: Weight) -> bool:
         out, into, kh, kw = kernel.array.shape
         h, w = self.map_size(x)
-        if (kh, kw) != (winograd.KERNEL, winograd.KERNEL) or h % winograd.TILE or w % winograd.TILE:
+        if (kh, kw) != (KERNEL, KERNEL) or h % winograd.TILE or w % winograd.TILE:
             return False
         return min(h, w) >= self._lowering.winograd_size and min(out, into) >= self._lowering.winograd_channels
 
@@ -131,7 +138,7 @@ class LoweredOnnxOps(OnnxOps):
         """x [N, I, H, W] correlated with kernel [O, I, 3, 3], scaled by style [N, I] and demodulation [N, O]."""
         out, into = kernel.array.shape[:2]
         h, w = self.map_size(x)
-        tiles, places = (h // winograd.TILE) * (w // winograd.TILE), winograd.PLACES
+        tiles, places = (h // winograd.TILE) * (w // winograd.TILE), PLACES
         n = x.shape[0] if style is None else style.shape[0]
         kernels = self._transformed(kernel)  # [36, 1, O, I]
         scaled_kernels = out * places < h * w and style is not None
@@ -153,8 +160,8 @@ class LoweredOnnxOps(OnnxOps):
         matrix = winograd.kernel_transform()
         transform = self._matrix("winograd_kernel", np.kron(matrix, matrix))  # [36, 9]
         taps = self.node("Transpose", [self.weight(kernel)], (3, 3, out, into), perm=[3, 2, 0, 1])
-        flat = self._reshape(taps, winograd.KERNEL**2, out * into)
-        return self._reshape(self.node("MatMul", [transform, flat], (winograd.PLACES, out * into)), 36, 1, out, into)
+        flat = self._reshape(taps, KERNEL**2, out * into)
+        return self._reshape(self.node("MatMul", [transform, flat], (PLACES, out * into)), 36, 1, out, into)
 
     def _windows(self, x: Value) -> Value:
         """Bᵀ d B of every window of x [N, I, H, W]: [36, N, I, tiles]."""
@@ -168,11 +175,11 @@ class LoweredOnnxOps(OnnxOps):
             places = self._strided(maps, "rows", matrix[:, None, :, None])  # [N · I · 6, 6, H / 4, W / 4]
         else:
             # One filter for each place: a product of columns and rows, columns first among the places.
-            filters = np.einsum("qb,pa->qpab", matrix, matrix).reshape(winograd.PLACES, 1, *matrix.shape)
+            filters = np.einsum("qb,pa->qpab", matrix, matrix).reshape(PLACES, 1, *matrix.shape)
             places = self._strided(maps, "both", filters)  # [N · I, 36, H / 4, W / 4]
-        places = self._reshape(places, None, winograd.PLACES, tall * wide)  # [N · I, 36, tiles]
-        places = self.node("Transpose", [places], (winograd.PLACES, None, tall * wide), perm=[1, 0, 2])
-        return self._reshape(places, winograd.PLACES, n, into, tall * wide)
+        places = self._reshape(places, None, PLACES, tall * wide)  # [N · I, 36, tiles]
+        places = self.node("Transpose", [places], (PLACES, None, tall * wide), perm=[1, 0, 2])
+        return self._reshape(places, PLACES, n, into, tall * wide)
 
     def _strided(self, maps: Value, name: str, filters: NDArray[np.floating]) -> Value:
         """Filters [O, 1, 6 or 1, 6 or 1] over maps [N, 1, H, W], a tile's width apart along the axes that they have."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ganexport.ops import winograd
 from ganexport.ops.graph import Value, Weight
 from ganexport.ops.polyphase import NO_PADDING
 from ganexport.ops.tfjs_attributes import Window
@@ -24,27 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["pays", "pays_upsampled", "winograd_conv2d", "winograd_upsampled"]
 
-TILE = 4
-
-KERNEL = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
+KERNEL = winograd.kernel_transform()
 """From the taps of one axis to the places, F(4, 3)."""
 
-INPUT = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ]
-)
+INPUT = winograd.window_transform()
 """From the inputs of one axis to the places."""
 
-UP_KERNEL = np.array([[0, 0, 3], [-3, 0, -3], [1, 0, -1], [2, 0, 1], [6, 0, 0], [0, 6, 0]]) / 6
+UP_KERNEL = np.vstack([winograd.kernel_transform(2) @ [[0, 0, 1], [1, 0, 0]], [[0, 1, 0]]])
 """The same for stride 2: F(4, 2) of the outer taps, which even results have; the middle one, which odd ones have."""
 
-UP_INPUT = np.array([[2, -1, -2, 1, 0], [0, -2, -1, 1, 0], [0, 2, -3, 1, 0], [0, -1, 0, 1, 0], [0, 2, -1, -2, 1]])
+UP_INPUT = winograd.window_transform(2)
 """From the inputs of one axis to the places of even results."""
 
 ONE = (1, 1)
@@ -65,7 +55,7 @@ def pays_upsampled(x: Value, kernel: Weight) -> bool:
 
 def _pays(x: Value, kernel: Weight, least_channels: int) -> bool:
     out, into, *window = kernel.array.shape
-    whole_tiles = all(size % TILE == 0 and size >= LEAST_SIZE for size in size_of(x))
+    whole_tiles = all(size % winograd.TILE == 0 and size >= LEAST_SIZE for size in size_of(x))
     return window == [3, 3] and kernel.value is None and whole_tiles and min(out, into) >= least_channels
 
 
@@ -78,7 +68,7 @@ def winograd_conv2d(ops: TfjsOps, x: Value, kernel: Weight) -> Value:
         for i, rows in enumerate(_places(ops, x, 0, INPUT))
     ]
     by_row = [_results(ops, [products[i][j] for i in places]) for j in places]
-    return ops.resampling.interleave([_results(ops, [by_row[j][i] for j in places]) for i in range(TILE)])
+    return ops.resampling.interleave([_results(ops, [by_row[j][i] for j in places]) for i in range(winograd.TILE)])
 
 
 def winograd_upsampled(ops: TfjsOps, x: Value, kernel: Weight) -> Value:
@@ -91,7 +81,7 @@ def winograd_upsampled(ops: TfjsOps, x: Value, kernel: Weight) -> Value:
 
     def window(i: int, j: int) -> Window:
         """Even results fill one tile more than there are inputs; zeros bring odd ones to as many."""
-        rows, columns = ((0, TILE if place == odd else 0) for place in (i, j))
+        rows, columns = ((0, winograd.TILE if place == odd else 0) for place in (i, j))
         return Window(ONE, rows, columns)
 
     products = [
@@ -106,7 +96,7 @@ def winograd_upsampled(ops: TfjsOps, x: Value, kernel: Weight) -> Value:
 
     by_row = [rows_of(j) for j in (*even, odd)]
     y = joined([[joined([_results(ops, by_row[:odd])]), by_row[odd]]])
-    surplus = (0, 2 * TILE - 2)
+    surplus = (0, 2 * winograd.TILE - 2)
     return ops.resampling.crop(y, surplus, surplus)
 
 
@@ -128,20 +118,20 @@ def _kernels(ops: TfjsOps, kernel: Weight, basis: NDArray[np.float64]) -> list[l
     return [flat[places * i : places * (i + 1)] for i in range(places)]
 
 
-def _places(ops: TfjsOps, x: Value, axis: int, basis: NDArray[np.int64]) -> list[Value]:
+def _places(ops: TfjsOps, x: Value, axis: int, basis: NDArray[np.float64]) -> list[Value]:
     """A map in the basis of the products along one axis, 0 the rows or 1 the columns: tiles of each place."""
     size = size_of(x)[axis]
-    tiles = size // TILE + (basis is UP_INPUT)
+    tiles = size // winograd.TILE + (basis is UP_INPUT)
 
     def at(i: int) -> Value:
         # The first input of a tile lies outside of it; where it plays no part, no zeros need to be put there.
         outside = int(basis[i, 0] != 0)
         taps = np.trim_zeros(basis[i, 1 - outside :], "b").astype(np.float64)
-        padding = (outside, max(TILE * (tiles - 1) + len(taps) - outside - size, 0))
+        padding = (outside, max(winograd.TILE * (tiles - 1) + len(taps) - outside - size, 0))
         name = f"winograd_input_{x.shape[3]}_{axis}{i}of{len(basis)}"
         if axis == 0:
-            return ops.resampling.correlate_channels(x, name, taps[:, None], padding, NO_PADDING, (TILE, 1))
-        return ops.resampling.correlate_channels(x, name, taps[None, :], NO_PADDING, padding, (1, TILE))
+            return ops.resampling.correlate_channels(x, name, taps[:, None], padding, NO_PADDING, (winograd.TILE, 1))
+        return ops.resampling.correlate_channels(x, name, taps[None, :], NO_PADDING, padding, (1, winograd.TILE))
 
     return [at(i) for i in range(len(basis))]
 
@@ -157,7 +147,7 @@ def _results(ops: TfjsOps, places: list[Value]) -> list[Value]:
     sums = [ops.add(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     differences = [ops.node("Sub", pair, pair[0].shape) if len(pair) == 2 else pair[0] for pair in pairs]
     results = []
-    for power in range(TILE):
+    for power in range(winograd.TILE):
         near, far = differences if power % 2 else sums
         results.append(ops.add(near, scaled(far, 2**power)))
     results[0], results[-1] = ops.add(results[0], first), ops.add(results[-1], last)
