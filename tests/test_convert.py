@@ -34,7 +34,7 @@ from ganexport.errors import OptionError
 from ganexport.exporters import ExportOptions
 from ganexport.generator import Generator, load
 from ganexport.latents import one_hot, z_from_seeds
-from ganexport.manifest import MANIFEST_NAME, read_manifest
+from ganexport.manifest import MANIFEST_NAME, Precision, read_manifest
 from ganexport.model_card import model_card
 from ganexport.weights import file_sha256
 
@@ -142,7 +142,7 @@ def test_a_checkpoint_writes_no_markdown_into_the_card(tiny_generator: Generator
     said = {"licence": word, "source_format": word, "importer": word}
     provenance = tiny_generator.provenance.model_copy(update=said)
     odd = replace(tiny_generator, labels=(word, "birch", "cedar"), provenance=provenance)
-    card, plain = model_card("tiny", odd, []), model_card("tiny", tiny_generator, [])
+    card, plain = (model_card("tiny", one, [], Precision()) for one in (odd, tiny_generator))
     assert len(card.splitlines()) == len(plain.splitlines())
     assert card.count("\\[free\\]") == 3
     assert "\u202e" not in card
