@@ -97,9 +97,9 @@ def test_both_targets_hold_the_same_numbers(
     np.testing.assert_array_equal((found[name] * found.get(f"{name}.scale", 1.0)).T.astype(np.float32), expected[name])
 
 
-def test_the_same_weights_give_the_same_codes(wide_generator: Generator) -> None:
-    plan = plan_for(wide_generator.weights, "int8")
-    first, second = (stored_weights(wide_generator, plan) for _ in range(2))
+def test_the_same_weights_give_the_same_codes(tiny_dcgan: Generator) -> None:
+    plan = plan_for(tiny_dcgan.weights, "int8")
+    first, second = (stored_weights(tiny_dcgan, plan) for _ in range(2))
     assert {name: one.codes.tobytes() for name, one in first.items()} == {
         name: one.codes.tobytes() for name, one in second.items()
     }
@@ -150,7 +150,7 @@ def test_goldens_are_drawn_with_the_weights_as_they_are_stored(
     images = {n: load_file(b / "goldens.safetensors")["three.images"] for n, b in reduced_bundles.items()}
     assert (images["int8"] != images["int16"]).any()
     # Without the checkpoint only these pictures are left to compare with.
-    options = ConvertOptions(precision="int8", checkpoint=False)
+    options = ConvertOptions(targets=("onnx",), precision="int8", checkpoint=False)
     assert {r.status for r in verify(bundle_of(wide_generator, "alone", options))} == {"ok"}
 
 

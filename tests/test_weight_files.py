@@ -182,3 +182,22 @@ def test_what_a_page_loads_is_the_weights_and_little_more(device: Device | None,
         loaded = [graph for graph in (graphs.mapping, *graphs.synthesis) if graph is not None]
         files = {file for graph in loaded for file in (graph.file, *graph.weight_files)}
         assert sum((tmp_path / file).stat().st_size for file in files) <= 1.02 * whole, target
+
+
+@pytest.mark.usefixtures("small_files")
+def test_weights_in_fewer_bytes_are_shared_too(generator: Generator, tmp_path: Path) -> None:
+    manifest = convert(generator, tmp_path / "out", ConvertOptions(targets=("onnx",), precision="int8"))
+    _, synthesis, whole = graphs_of(manifest.targets["onnx"])
+    assert synthesis.weight_files
+    assert set(synthesis.weight_files) <= set(whole.weight_files)
+    held = sum(manifest.files[name].bytes for name in synthesis.weight_files)
+    codes = {
+        n: t for n, t in tensors(tmp_path / "out", synthesis).items() if n.endswith("weight.int8") and t.nbytes >= PAGE
+    }
+    assert sum(t.nbytes for t in codes.values()) <= held < 2 * sum(t.nbytes for t in codes.values())
+    assert {result.status for result in verify(tmp_path / "out")} == {"ok"}
+    build_site([tmp_path / "out"], tmp_path / "site")
+    loaded = read_manifest(tmp_path / "site" / "models" / "out").files
+    assert set(synthesis.weight_files) <= set(loaded)
+    assert not (set(whole.weight_files) - set(synthesis.weight_files)) & set(loaded)
+    assert "checkpoint.safetensors" not in loaded
