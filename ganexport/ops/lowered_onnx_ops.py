@@ -208,9 +208,14 @@ class LoweredOnnxOps(OnnxOps):
         """Rows and columns of this parity of the transposed convolution with stride 2: [N, O, H + 1, W + 1]."""
         shape = (*kernel.array.shape[:2], 2 - row, 2 - column)
         taps = self.node("Slice", [self.weight(kernel), *self._every_other(row, column)], shape)
-        h, w = self.map_size(x)
+        (h, w), (n, out) = self.map_size(x), (x.shape[0], kernel.array.shape[0])
+        if row and column:
+            # A 1×1 convolution that pads is wrong in ONNX Runtime's WebGPU: it becomes a matrix product of the map.
+            y = self.node("Conv", [x, taps], (n, out, h, w), kernel_shape=[1, 1])
+            pads = self.constant("pads_after", np.asarray([0, 0, 0, 0, 0, 0, 1, 1], np.int64))
+            return self.node("Pad", [y, pads], (n, out, h + 1, w + 1))
         window = {"kernel_shape": [2 - row, 2 - column], "pads": [1 - row, 1 - column, 1, 1]}
-        return self.node("Conv", [x, taps], (x.shape[0], kernel.array.shape[0], h + 1, w + 1), **window)
+        return self.node("Conv", [x, taps], (n, out, h + 1, w + 1), **window)
 
     def _every_other(self, row: int, column: int) -> list[str]:
         """Starts, ends, axes and steps of a slice: taps 2 and 0, or tap 1."""
