@@ -12,6 +12,8 @@ from ganexport.convert import ConvertOptions, convert
 from ganexport.errors import BundleError, RuntimeUnavailableError
 from ganexport.exporters import ExportOptions, _weight_files
 from ganexport.manifest import read_manifest
+from ganexport.ops import lowered_onnx_ops
+from ganexport.ops.lowered_onnx_ops import Lowering
 from ganexport.runtimes import browser
 from ganexport.runtimes.browser import browser_results
 
@@ -52,6 +54,23 @@ def test_weights_beside_the_graphs_are_fetched_too(tmp_path: Path, monkeypatch: 
     assert len(manifest.targets["onnx"].synthesis[0].weight_files) > 2
     results = browser_results(tmp_path / "shards", ("ort-wasm",))
     assert len(results) == len(manifest.goldens.cases)
+    for result in results:
+        assert result.reason is None
+        assert result.max_grey_levels is not None
+        assert result.max_grey_levels <= 1
+
+
+@pytest.mark.parametrize("separable", [False, True])
+def test_every_lowered_form_is_right_on_webgpu_too(
+    separable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bundle serves processors and graphics cards; here all layers take the forms that are made for processors."""
+    everywhere = Lowering(winograd_channels=1, winograd_size=4, phases_size=1, separable_windows=separable)
+    monkeypatch.setattr(lowered_onnx_ops, "PROCESSOR", everywhere)
+    generator = make_generator(stylegan2_spec(channels=(8, 6, 5)))
+    convert(generator, tmp_path / "forms", ConvertOptions(targets=("onnx",)))
+    results = browser_results(tmp_path / "forms", ("ort-wasm", "ort-webgpu"))
+    assert {result.runtime for result in results} == {"ort-wasm", "ort-webgpu"}
     for result in results:
         assert result.reason is None
         assert result.max_grey_levels is not None
