@@ -6,16 +6,16 @@ by nodes between constants, which runtimes fold when they load a graph: the file
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.ops import winograd
-from ganexport.ops.gains import scaled_noise, scaled_weight
+from ganexport.ops.gains import FoldedGains
 from ganexport.ops.graph import Value, Weight
 from ganexport.ops.onnx_ops import OnnxOps
-from ganexport.ops.protocol import Activation, Fir, Noise
+from ganexport.ops.protocol import Fir
 
 __all__ = ["PROCESSOR", "WASM", "LoweredOnnxOps", "Lowering", "onnx_ops"]
 
@@ -59,7 +59,7 @@ def onnx_ops(device: str | None) -> OnnxOps:
     return LoweredOnnxOps(WASM if device == "wasm" else PROCESSOR)
 
 
-class LoweredOnnxOps(OnnxOps):
+class LoweredOnnxOps(OnnxOps, FoldedGains):
     """Emits what is fast in ONNX Runtime on a processor."""
 
     def __init__(self, lowering: Lowering = PROCESSOR) -> None:
@@ -99,33 +99,12 @@ class LoweredOnnxOps(OnnxOps):
             self.node("MatMul", [matrix, flat], (style.shape[0], out, h * w)), style.shape[0], out, h, w
         )
 
-    def styled_conv2d(
-        self,
-        x: Value,
-        kernel: Weight,
-        style: Value,
-        noise: Noise[Value, Weight] | None,
-        bias: Weight,
-        activation: Activation,
-        *,
-        kernel_size: int,
-        up_fir: Fir | None = None,
+    def scaled_conv2d(
+        self, x: Value, kernel: Weight, style: Value, scale: Value, *, kernel_size: int, up_fir: Fir | None
     ) -> Value:
-        # The gain goes into what is small: the demodulation, the strength of the noise, the bias.
-        gain = activation.gain
-        demodulation = self.demodulation(kernel, style)
-        demodulation = demodulation if gain == 1.0 else self.scale(demodulation, gain)
-        if up_fir is None and kernel_size == KERNEL and self._takes_winograd(x, kernel):
-            y = self._winograd(x, kernel, style, demodulation)
-        else:
-            x = self.scale_channels(x, style)
-            if up_fir is None:
-                y = self.conv2d(x, kernel, kernel_size // 2)
-            else:
-                y = self.upsample_conv2d(x, kernel, up_fir, kernel_size)
-            y = self.scale_channels(y, demodulation)
-        y = self.add_bias(self.with_noise(y, scaled_noise(noise, gain)), scaled_weight(bias, gain))
-        return self.activate(y, replace(activation, gain=1.0))
+        if up_fir is None and self._takes_winograd(x, kernel):
+            return self._winograd(x, kernel, style, scale)
+        return super().scaled_conv2d(x, kernel, style, scale, kernel_size=kernel_size, up_fir=up_fir)
 
     def _takes_winograd(self, x: Value, kernel: Weight) -> bool:
         out, into, kh, kw = kernel.array.shape

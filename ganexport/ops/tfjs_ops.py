@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganexport.ops import polyphase
 from ganexport.ops.attention import tfjs_linear_attention
-from ganexport.ops.gains import scaled_noise, scaled_weight
+from ganexport.ops.gains import FoldedGains
 from ganexport.ops.graph import (
     Shape,
     Value,
@@ -23,7 +22,7 @@ from ganexport.ops.graph import (
     kernel_energy,
     summed_kernel,
 )
-from ganexport.ops.protocol import EPSILON, Activation, Fir, Noise, Ops, Padding
+from ganexport.ops.protocol import EPSILON, Fir, Padding
 from ganexport.ops.stored_kernels import is_large, tfjs_energy, tfjs_summed
 from ganexport.ops.tfjs_attributes import Window, shape_json, string_json
 from ganexport.ops.tfjs_nodes import TfjsNodes, size_of
@@ -33,7 +32,7 @@ from ganexport.ops.tfjs_winograd import pays, winograd_conv2d
 __all__ = ["TfjsOps"]
 
 
-class TfjsOps(TfjsNodes, Ops[Value, Weight]):
+class TfjsOps(TfjsNodes, FoldedGains):
     """The nodes and weights of one graph model.
 
     Attributes:
@@ -233,25 +232,6 @@ class TfjsOps(TfjsNodes, Ops[Value, Weight]):
 
     def upsample_conv2d(self, x: Value, kernel: Weight, fir: Fir, kernel_size: int) -> Value:
         return self.resampling.upsample_conv2d(x, kernel, fir, kernel_size)
-
-    def styled_conv2d(
-        self,
-        x: Value,
-        kernel: Weight,
-        style: Value,
-        noise: Noise[Value, Weight] | None,
-        bias: Weight,
-        activation: Activation,
-        *,
-        kernel_size: int,
-        up_fir: Fir | None = None,
-    ) -> Value:
-        # The gain goes into what is small: the demodulation, the strength of the noise, the bias.
-        gain, demodulation = activation.gain, self.demodulation(kernel, style)
-        x = self.modulated_conv2d(x, kernel, style, kernel_size=kernel_size, demodulate=False, up_fir=up_fir)
-        x = self.scale_channels(x, demodulation if gain == 1.0 else self.scale(demodulation, gain))
-        x = self.add_bias(self.with_noise(x, scaled_noise(noise, gain)), scaled_weight(bias, gain))
-        return self.activate(x, replace(activation, gain=1.0))
 
     def reflect_pad2d(self, x: Value, width: int) -> Value:
         pads = self.constant(f"pads_{width}", np.asarray([[0, 0], [width] * 2, [width] * 2, [0, 0]], np.int32))
