@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -65,7 +65,7 @@ class Contestant:
         try:
             print(word, file=self.process.stdin, flush=True)
         except BrokenPipeError:
-            raise NotMeasuredError("it died between two runs") from None
+            raise _NoAnswerError from None
         return _answer(self._answers)
 
 
@@ -114,6 +114,9 @@ def _started(job: Mapping[str, Any], python: str) -> Iterator[tuple[subprocess.P
             raise NotMeasuredError(_last_words(process, errors)) from None
         finally:
             process.kill()
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):  # what it was asked when it was already gone
+                process.stdin.close()
 
 
 def _last_words(process: subprocess.Popen[str], errors: IO[str]) -> str:

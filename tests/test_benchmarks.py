@@ -19,7 +19,7 @@ import pytest
 from benchmarks import browser, synthesis
 from benchmarks.nets import feeds, make_generator, paper_spec, synthesis_multiply_adds
 from benchmarks.plot import plot
-from benchmarks.processes import NotMeasuredError, do
+from benchmarks.processes import NotMeasuredError, do, opened
 from benchmarks.report import markdown, show
 from benchmarks.rounds import Times, interleave, ratio
 from benchmarks.synthesis import CONTESTANTS, EAGER, OURS, PEAK, PLAIN, PREVIEW, TORCH_ONNX, Options, check_picture
@@ -81,6 +81,14 @@ def test_a_failing_contestant_says_why() -> None:
         do({"function": "benchmarks.peak:in_numpy"}, python=str(ROOT / "no-python"))
     with pytest.raises(NotMeasuredError, match="it ended with status 1: "):
         do({"function": "sys:exit"})
+
+
+def test_a_contestant_that_dies_between_runs_says_so() -> None:
+    peak = {"function": "benchmarks.peak:in_numpy"}
+    with pytest.raises(NotMeasuredError, match="it ended with status -9"), opened(peak) as contestant:
+        contestant.process.kill()
+        contestant.process.wait()
+        contestant.run()
 
 
 def test_contestants_are_timed_and_those_that_are_not_there_are_named(
