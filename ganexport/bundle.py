@@ -51,11 +51,18 @@ class Bundle:
     Attributes:
         path: Its folder.
         manifest: What `ganexport.json` says.
+        digest: SHA-256 of `ganexport.json`, which states every other file's: two bundles of one digest are the same.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest: Manifest = read_manifest(path)
+        self.digest: str = file_sha256(path / MANIFEST_NAME)
+
+    @property
+    def name(self) -> str:
+        """What the bundle is called."""
+        return self.manifest.name
 
     @property
     def a_run(self) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ganexport.atomic import atomic_path
 from ganexport.errors import MissingExtraError, OptionError
-from ganexport.pictures import described, enlarge, enlargement, to_image
+from ganexport.pictures import described, enlarge, enlargement, opaque, to_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -92,7 +92,7 @@ def check_film(path: Path, fps: float) -> str:
 
 
 def _save_gif(frames: Iterator[Pixels], path: Path, fps: float, comment: str, enlarged: bool) -> None:
-    first, *others = (_few_colours(to_image(_opaque(one))) for one in _limited(frames))
+    first, *others = (_few_colours(to_image(opaque(one))) for one in _limited(frames))
     first.save(
         path,
         format="gif",
@@ -123,7 +123,7 @@ def _save_webp(frames: Iterator[Pixels], path: Path, fps: float, comment: str, e
 
 def _save_mp4(frames: Iterator[Pixels], path: Path, fps: float, comment: str, enlarged: bool) -> None:
     av = _pyav()
-    first = _even(_opaque(next(frames)))
+    first = _even(opaque(next(frames)))
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         container.metadata["comment"] = comment
         codec = next(name for name in CODECS if name in av.codecs_available)
@@ -132,7 +132,7 @@ def _save_mp4(frames: Iterator[Pixels], path: Path, fps: float, comment: str, en
         stream.options = {"crf": CRF} if codec == "libx264" else {}
         context, bt709 = stream.codec_context, av.video.reformatter.Colorspace.ITU709
         context.colorspace, context.color_primaries, context.color_trc, context.color_range = 1, 1, 1, 1
-        for one in chain([first], (_even(_opaque(one)) for one in frames)):
+        for one in chain([first], (_even(opaque(one)) for one in frames)):
             frame = av.VideoFrame.from_ndarray(one, format="rgb24")
             container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace=bt709)))
         container.mux(stream.encode())
@@ -179,14 +179,6 @@ def _few_colours(image: Image) -> Image:
     from PIL.Image import Dither
 
     return image if image.mode == "L" else image.quantize(256, dither=Dither.NONE)
-
-
-def _opaque(picture: Pixels) -> Pixels:
-    """RGB, or grey as it is; what is transparent lies on white."""
-    if picture.shape[2] != 4:
-        return picture
-    alpha = picture[:, :, 3:].astype(np.uint16)  # [H, W, 1]
-    return ((picture[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def _even(picture: Pixels) -> Pixels:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +17,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
+    "FORMATS",
+    "PictureFormat",
     "check_picture",
     "described",
+    "encode",
     "enlarge",
     "enlargement",
     "fit",
     "from_uint8",
     "grid",
     "grid_shape",
+    "opaque",
     "read_picture",
+    "read_text",
     "save_picture",
     "save_webp",
     "smaller",
@@ -32,7 +39,13 @@ __all__ = [
 ]
 
 Pixels = NDArray[np.uint8]
+PictureFormat = Literal["png", "webp", "jpeg"]
 
+FORMATS: tuple[PictureFormat, ...] = ("png", "webp", "jpeg")
+"""PNG and WebP keep every pixel; JPEG does not."""
+JPEG_QUALITY = 95
+MAX_TEXT = 1 << 16
+"""Of what a file says of itself."""
 DESCRIPTION = 0x010E
 """The EXIF tag ImageDescription."""
 MAX_PIXELS = 1 << 26
@@ -169,28 +182,78 @@ def grid(pictures: Pixels, columns: int, rows: int) -> Pixels:
     return tiled.reshape(rows * h, columns * w, c)
 
 
-def save_webp(picture: Pixels, path: Path, *, lossless: bool = True, text: str = "") -> None:
-    """Write one picture [H, W, C] as WebP, with a description if there is one."""
-    to_image(picture).save(path, format="webp", lossless=lossless, exif=described(text))
+def encode(picture: Pixels, kind: PictureFormat, text: Mapping[str, str] = {}, *, lossless: bool = True) -> bytes:
+    """One picture [H, W, C] as the bytes of a file, the same ones every time.
+
+    Args:
+        picture: uint8 with 1 (grey), 3 (RGB) or 4 (RGBA) channels; a JPEG has it on white.
+        kind: `png`, `webp` or `jpeg`.
+        text: Where it comes from, by name: PNG's texts, or in the others EXIF's description in ASCII.
+        lossless: Whether a WebP keeps every pixel.
+
+    Returns:
+        The file's bytes.
+
+    Raises:
+        OptionError: There is no such format.
+    """
+    from PIL.PngImagePlugin import PngInfo
+
+    file = BytesIO()
+    comment = described("; ".join(f"{name}: {value}" for name, value in text.items()))
+    if kind == "png":
+        info = PngInfo()
+        for name, value in text.items():
+            info.add_text(name, value)
+        to_image(picture).save(file, format="png", pnginfo=info)
+    elif kind == "webp":
+        to_image(picture).save(file, format="webp", lossless=lossless, exact=lossless, exif=comment)
+    elif kind == "jpeg":
+        to_image(opaque(picture)).save(file, format="jpeg", quality=JPEG_QUALITY, subsampling=0, exif=comment)
+    else:
+        raise OptionError(f"a picture's format is {', '.join(FORMATS)}; found {kind!r}")
+    return file.getvalue()
 
 
-def save_picture(picture: Pixels, path: Path, text: dict[str, str]) -> None:
+def read_text(path: Path, name: str) -> str | None:
+    """What a picture or film file says of itself under a name, as `encode` put it there; None where it says nothing.
+
+    Raises:
+        OptionError: The file cannot be read as a picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            found = image.info.get(name)  # a PNG's
+            if not isinstance(found, str):
+                comment = image.info.get("comment", b"")  # a GIF's
+                plain = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
+                described_as = image.getexif().get(DESCRIPTION)
+                whole = described_as if isinstance(described_as, str) else plain
+                head, _, found = whole.partition(": ")
+                found = found if head == name else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise OptionError(f"{path} cannot be read as a picture: {error}") from None
+    if found is not None and len(found) > MAX_TEXT:
+        raise OptionError(f"what {path} says of itself is too long: {len(found):,} characters")
+    return found
+
+
+def save_webp(picture: Pixels, path: Path, *, lossless: bool = True) -> None:
+    """Write one picture [H, W, C] as WebP."""
+    path.write_bytes(encode(picture, "webp", lossless=lossless))
+
+
+def save_picture(picture: Pixels, path: Path, text: Mapping[str, str]) -> None:
     """Write one picture [H, W, C] with its provenance, whole or not at all: WebP where the name says so, else PNG.
 
     Raises:
         OptionError: The name ends like that of another format.
     """
-    from PIL.PngImagePlugin import PngInfo
-
-    is_webp = check_picture(path) == ".webp"
+    kind: PictureFormat = "webp" if check_picture(path) == ".webp" else "png"
     with atomic_path(path, force=True) as temporary:
-        if is_webp:
-            save_webp(picture, temporary, text="; ".join(f"{name}: {value}" for name, value in text.items()))
-            return
-        info = PngInfo()
-        for key, value in text.items():
-            info.add_text(key, value)
-        to_image(picture).save(temporary, format="png", pnginfo=info)
+        temporary.write_bytes(encode(picture, kind, text))
 
 
 def check_picture(path: Path) -> str:
@@ -214,6 +277,14 @@ def described(text: str) -> bytes:
     exif = Exif()
     exif[DESCRIPTION] = text.encode("ascii", "backslashreplace").decode()
     return exif.tobytes()
+
+
+def opaque(picture: Pixels) -> Pixels:
+    """RGB, or grey as it is; what is transparent lies on white."""
+    if picture.shape[2] != 4:
+        return picture
+    alpha = picture[:, :, 3:].astype(np.uint16)  # [H, W, 1]
+    return ((picture[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def smaller(pictures: Pixels, size: int) -> Pixels:

@@ -128,8 +128,9 @@ MAY_IMPORT = {
     "describe": ("importers", "manifest", "source"),
     "demo": ("atomic", "bundle", "convert", "generator", "manifest", "pictures", "progress", "site", "verify"),
     "play": ("bundle", "directions.attributes", "latent_files", "latents", "manifest", "pictures", "progress"),
-    "serve": ("bundle", "latents", "manifest", "pictures"),
-    "bulk": ("bundle", "latents", "manifest", "pictures"),
+    "picture_origin": ("bundle", "pictures", "spec"),
+    "serve": ("bundle", "latents", "manifest", "picture_origin", "pictures"),
+    "bulk": ("bundle", "latents", "manifest", "picture_origin", "pictures"),
     "__main__": ("cli",),
 }
 """`cli` and the package's own `__init__` may import every room, but only inside functions."""
