@@ -2,62 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
-from typing import Literal, cast
+from threading import Lock
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ganexport.errors import BundleError, CheckpointError, OptionError
-from ganexport.latents import Move, label_index, noise_from_seeds, one_hot, psi_by_layer, z_from_seeds
-from ganexport.manifest import MANIFEST_NAME, Graphs, Manifest, read_manifest
+from ganexport.bundle_files import check_files, read_directions
+from ganexport.encoded import Encoded
+from ganexport.errors import BundleError, OptionError
+from ganexport.inputs import (
+    Labels,
+    Noise,
+    class_inputs,
+    further_inputs,
+    label_indices,
+    mapping_inputs,
+    noise_inputs,
+    rows,
+)
+from ganexport.latents import Move, layer_range, mix_styles, z_from_seeds
+from ganexport.latents import walk as walk_latents
+from ganexport.manifest import MANIFEST_NAME, Graph, Graphs, Manifest, read_manifest
+from ganexport.memory import pictures_within
 from ganexport.pictures import from_uint8, to_uint8
-from ganexport.runtimes.onnxruntime import OnnxSession
-from ganexport.weights import check_cover, file_sha256, read_tensors
+from ganexport.runtimes.onnxruntime import OnnxSession, require_providers
+from ganexport.runtimes.providers import check_providers
+from ganexport.weights import file_sha256
 
 __all__ = ["Bundle", "Encoded", "check_files", "open_bundle"]
 
-Label = int | str
-Labels = Label | Sequence[Label] | NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 PIXELS_A_RUN = 4 * 256 * 256
-Noise = Literal["const", "none", "random"] | Mapping[str, ArrayLike]
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """What an encoder found in pictures.
-
-    Attributes:
-        latents: z [N, z_dim], or ws [N, num_ws, w_dim].
-        probabilities: Of each class [N, c_dim]; None without classes.
-    """
-
-    latents: NDArray[np.float32]
-    probabilities: NDArray[np.float32] | None
-
-    @property
-    def labels(self) -> list[int] | None:
-        """The likeliest class of each picture; None without classes."""
-        return None if self.probabilities is None else [int(one) for one in self.probabilities.argmax(axis=1)]
+"""Where no limit is set: more of them at once are no faster on a processor."""
 
 
 class Bundle:
     """A bundle, ready to draw through ONNX Runtime.
 
+    Graphs are loaded when they are first needed, once; any number of threads may use one bundle.
+
     Attributes:
         path: Its folder.
         manifest: What `ganexport.json` says.
         digest: SHA-256 of `ganexport.json`, which states every other file's: two bundles of one digest are the same.
+        providers: On what it runs, tried in this order.
+        memory_limit: Bytes that drawing may need; None for the usual size of a run.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, providers: str | Sequence[str] = "cpu", memory_limit: int | None = None) -> None:
         self.path = path
         self.manifest: Manifest = read_manifest(path)
         self.digest: str = file_sha256(path / MANIFEST_NAME)
+        self.providers = check_providers(providers)
+        if self.providers != ("cpu",):
+            require_providers(self.providers)
+        if memory_limit is not None and memory_limit < 1:
+            raise OptionError(f"a memory limit is a number of bytes, such as 2 * 10**9; found {memory_limit}")
+        self.memory_limit = memory_limit
+        self._sessions: dict[str, OnnxSession] = {}
+        self._opening = Lock()
 
     @property
     def name(self) -> str:
@@ -66,8 +72,11 @@ class Bundle:
 
     @property
     def a_run(self) -> int:
-        """Pictures to draw in one run of the graphs: more of them need more memory, not less time."""
-        return max(1, PIXELS_A_RUN // self.manifest.spec.resolution**2)
+        """Pictures to draw in one run of the graphs: as many as the memory limit allows, and one at least."""
+        resolution = self.manifest.spec.resolution
+        if self.memory_limit is None:
+            return max(1, PIXELS_A_RUN // resolution**2)
+        return max(1, pictures_within(self.memory_limit, resolution))
 
     def generate(
         self,
@@ -78,7 +87,7 @@ class Bundle:
         cutoff: int | None = None,
         noise: Noise | None = None,
         inputs: Mapping[str, ArrayLike] | None = None,
-    ) -> NDArray[np.uint8]:
+    ) -> Pixels:
         """Draw one picture for each seed.
 
         Args:
@@ -133,8 +142,9 @@ class Bundle:
         """
         spec = self.manifest.spec
         given = z_from_seeds(list(seeds), spec.z_dim, spec.z_distribution) if z is None else z
-        values = self._inputs(_rows("z", given, (len(given), spec.z_dim)), label, psi, cutoff)
-        return np.asarray(values["z"] if self._mapping is None else self._mapping.run(values)["ws"])
+        values = mapping_inputs(self.manifest, given, label, psi, cutoff)
+        graph = self._graphs.mapping
+        return np.asarray(values["z"] if graph is None else self._session(graph).run(values)["ws"])
 
     def draw(
         self,
@@ -144,7 +154,7 @@ class Bundle:
         seeds: Sequence[int] | None = None,
         *,
         inputs: Mapping[str, ArrayLike] | None = None,
-    ) -> NDArray[np.uint8]:
+    ) -> Pixels:
         """Draw one picture for each of these latents.
 
         Args:
@@ -164,27 +174,133 @@ class Bundle:
         """
         spec, count = self.manifest.spec, len(latents)
         name, shape = ("ws", (spec.num_ws, spec.w_dim)) if spec.has_w_space else ("z", (spec.z_dim,))
-        values = {name: _rows(name, latents, (count, *shape))}
+        values = {name: rows(name, latents, (count, *shape))}
         if not spec.has_w_space:
-            values |= self._classes(label, count)
+            values |= class_inputs(self.manifest, label, count)
         elif label is not None:
             raise OptionError(f"ws have their class in them, so class {label!r} has no meaning here")
-        values |= self._noise(count, seeds, noise) | self._further_inputs(count, inputs or {})
-        step = self.a_run
-        if count <= step:
-            return self._synthesised(values)
-        starts = range(0, count, step)
-        return np.concatenate([self._synthesised({n: v[i : i + step] for n, v in values.items()}) for i in starts])
+        values |= further_inputs(self.manifest, self._graphs, count, inputs or {})
+        if seeds is not None and len(seeds) != count:
+            raise OptionError(f"{count} pictures have {count} seeds, found {len(seeds)}")
+        if isinstance(noise, Mapping):
+            values |= noise_inputs(self.manifest, self._graphs, count, seeds, noise)
+        drawn = []
+        for part in self._parts(count):
+            fed = {name: value[part] for name, value in values.items()}
+            if not isinstance(noise, Mapping):  # drawn a part at a time, since noise of all pictures may be large
+                its = None if seeds is None else seeds[part]
+                fed |= noise_inputs(self.manifest, self._graphs, len(fed[name]), its, noise)
+            drawn.append(self._synthesised(fed))
+        return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
 
-    def _synthesised(self, values: Mapping[str, NDArray[np.float32]]) -> NDArray[np.uint8]:
-        """Pictures of one batch."""
+    def _parts(self, count: int) -> list[slice]:
+        """Where each run of the graphs begins and ends; one, without pictures too."""
+        step = self.a_run
+        return [slice(start, start + step) for start in range(0, max(1, count), step)]
+
+    def _synthesised(self, values: Mapping[str, NDArray[np.float32]]) -> Pixels:
+        """Pictures of one run."""
         drawn = dict(values)
-        for session in self._synthesis:
-            drawn |= session.run(drawn)
+        for graph in self._graphs.synthesis:
+            drawn |= self._session(graph).run(drawn)
         low, high = self.manifest.spec.image_range
         return to_uint8(drawn["image"], (low, high))
 
-    def encode(self, pictures: NDArray[np.uint8]) -> Encoded:
+    def mix(
+        self,
+        seeds: Sequence[int],
+        donors: Sequence[int],
+        layers: str | tuple[int, int] = "coarse",
+        label: Labels | None = None,
+        psi: float | None = None,
+        *,
+        donor_label: Labels | None = None,
+        cutoff: int | None = None,
+        noise: Noise | None = None,
+        inputs: Mapping[str, ArrayLike] | None = None,
+    ) -> Pixels:
+        """Mix styles: the pictures of seeds, with some layers as other seeds have them.
+
+        Args:
+            seeds: As many as donors, or one for all of them.
+            donors: Seeds whose layers are taken; as many as seeds, or one for all of them.
+            layers: `coarse`, `middle`, `fine` or `all`, `2-5` with both included, or the first and one past the last.
+            label: Of the seeds, as for `generate`.
+            psi: As for `generate`.
+            donor_label: Of the donors; the same as `label` without it.
+            cutoff: As for `generate`.
+            noise: As for `generate`; where it is drawn from seeds, from `seeds`.
+            inputs: As for `generate`.
+
+        Returns:
+            Pictures, uint8 [N, H, W, C].
+
+        Raises:
+            OptionError: An argument has no meaning for this generator, such as layers without a w space.
+            BundleError: The bundle has no ONNX target, or its graphs are broken.
+            RuntimeUnavailableError: onnxruntime cannot be used.
+        """
+        spec, numbers = self.manifest.spec, list(seeds)
+        if not spec.has_w_space:
+            raise OptionError(f"a {spec.architecture} generator has no w space, so there are no layers to mix")
+        chosen = layer_range(layers, spec.num_ws) if isinstance(layers, str) else layers
+        base = self.latents(numbers, label, psi, cutoff=cutoff)
+        donor = self.latents(list(donors), label if donor_label is None else donor_label, psi, cutoff=cutoff)
+        mixed = mix_styles(base, donor, chosen)
+        numbers *= len(mixed) if len(numbers) == 1 else 1
+        return self.draw(mixed, None, noise, numbers, inputs=inputs)
+
+    def walk(
+        self,
+        seeds: Sequence[int],
+        frames: int,
+        label: Labels | None = None,
+        psi: float | None = None,
+        *,
+        loop: bool = False,
+        cutoff: int | None = None,
+        noise: Noise | None = None,
+        inputs: Mapping[str, ArrayLike] | None = None,
+    ) -> Iterator[Pixels]:
+        """Walk from seed to seed: on the arc in z, or on the straight line in w where the classes differ.
+
+        Args:
+            seeds: Where it leads through.
+            frames: From one seed to the next.
+            label: As for `generate`, of each seed.
+            psi: As for `generate`.
+            loop: Whether to go on from the last seed to the first, so that it can repeat without a jump.
+            cutoff: As for `generate`.
+            noise: As for `generate`, the same in all frames; by name it is one for all of them.
+            inputs: As for `generate`, one for all frames.
+
+        Returns:
+            Frames uint8 [H, W, C], drawn as they are asked for: (seeds − 1)·frames + 1, or seeds·frames in a loop.
+
+        Raises:
+            OptionError: An argument has no meaning for this generator.
+            BundleError: The bundle has no ONNX target, or its graphs are broken.
+            RuntimeUnavailableError: onnxruntime cannot be used.
+        """
+        spec, numbers = self.manifest.spec, list(seeds)
+        c = class_inputs(self.manifest, label, len(numbers)).get("c")
+        if spec.has_w_space and c is not None and (c != c[:1]).any():
+            path, c = walk_latents(self.latents(numbers, c, psi, cutoff=cutoff), frames, loop=loop), None
+        else:
+            z = walk_latents(z_from_seeds(numbers, spec.z_dim, spec.z_distribution), frames, loop=loop)
+            c = None if c is None else walk_latents(c[:, None], frames, loop=loop)[:, 0]  # [F, c_dim]
+            path = self.latents((), c, psi, cutoff=cutoff, z=z)
+            c = None if spec.has_w_space else c
+
+        def drawn() -> Iterator[Pixels]:
+            for part in self._parts(len(path)):
+                latents = path[part]
+                classes = None if c is None else c[part]
+                yield from self.draw(latents, classes, noise, numbers[:1] * len(latents), inputs=inputs)
+
+        return drawn()
+
+    def encode(self, pictures: Pixels) -> Encoded:
         """Find the latents from which pictures come out again, as near as the bundle's encoder can.
 
         Args:
@@ -203,10 +319,9 @@ class Bundle:
         if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != shape:
             found = f"{pictures.dtype} {list(pictures.shape)}"
             raise OptionError(f"pictures must be uint8 [N, {', '.join(map(str, shape))}], found {found}")
-        found_in = self._encoder.run({"image": from_uint8(pictures, spec.image_range)})
-        latents = found_in["ws"] if "ws" in found_in else found_in["z"]
-        logits = found_in.get("c_logits")
-        return Encoded(latents, None if logits is None else _softmax(logits))
+        session, parts = self._session(self._encoder), self._parts(len(pictures))
+        found_in = [session.run({"image": from_uint8(pictures[part], spec.image_range)}) for part in parts]
+        return Encoded.of({name: np.concatenate([one[name] for one in found_in]) for name in found_in[0]})
 
     @cached_property
     def directions(self) -> dict[str, NDArray[np.float32]]:
@@ -215,17 +330,7 @@ class Bundle:
         Raises:
             BundleError: Their file does not hold exactly these.
         """
-        found = self.manifest.directions
-        if found is None:
-            return {}
-        spec = self.manifest.spec
-        shapes = {one.name: (spec.w_dim if one.space == "w" else spec.z_dim,) for one in found.items}
-        try:
-            tensors, _ = read_tensors(self.path / found.file)
-            check_cover(tensors, shapes)
-        except CheckpointError as error:
-            raise BundleError(f"the directions of {self.path} cannot be read: {error}") from None
-        return {name: np.asarray(tensors[name], np.float32) for name in shapes}
+        return read_directions(self.path, self.manifest)
 
     def moves(self, amounts: Mapping[str, float | Sequence[float]]) -> list[Move]:
         """Directions by name, each with an amount for all pictures or one each, as `move_along` takes them.
@@ -241,75 +346,12 @@ class Bundle:
         return [Move(self.directions[name], amount, layers[name]) for name, amount in amounts.items()]
 
     def labels_of(self, label: Labels | None, count: int) -> list[int] | None:
-        """Class index of each of `count` pictures; None for a generator without classes."""
-        spec, names = self.manifest.spec, self.manifest.labels
-        if spec.c_dim == 0 and label is None:
-            return None
-        if label is None:
-            raise OptionError(f"this generator has {spec.c_dim} classes: say which, for example label={0!r}")
-        if isinstance(label, str):
-            return [label_index(label, spec.c_dim, names)] * count
-        if isinstance(label, Integral):  # NumPy's whole numbers too
-            return [label_index(int(label), spec.c_dim, names)] * count
-        each = cast("Sequence[Label]", label)
-        if len(each) != count:
-            raise OptionError(f"{len(each)} labels for {count} seeds")
-        return [label_index(one, spec.c_dim, names) for one in each]
+        """Class index of each of `count` pictures; None for a generator without classes.
 
-    def _classes(self, label: Labels | None, count: int) -> dict[str, NDArray[np.float32]]:
-        """The input c [count, c_dim]; nothing for a generator without classes."""
-        c_dim = self.manifest.spec.c_dim
-        if isinstance(label, np.ndarray) and label.ndim == 2 and c_dim:
-            return {"c": _rows("c", label, (count, c_dim))}
-        labels = self.labels_of(label, count)
-        return {} if labels is None else {"c": one_hot(labels, c_dim)}
-
-    def _inputs(
-        self, z: NDArray[np.float32], label: Labels | None, psi: float | None, cutoff: int | None
-    ) -> dict[str, NDArray[np.float32]]:
-        spec, count = self.manifest.spec, len(z)
-        values = {"z": z, **self._classes(label, count)}
-        if spec.has_w_space:
-            usual = self.manifest.defaults.truncation_psi
-            psis = psi_by_layer(usual if psi is None else psi, spec.num_ws, cutoff)
-            values["truncation_psi"] = np.tile(psis, (count, 1))
-        elif psi is not None or cutoff is not None:
-            raise OptionError(f"a {spec.architecture} generator has no w space, so psi and cutoff mean nothing")
-        return values
-
-    def _noise(self, count: int, seeds: Sequence[int] | None, noise: Noise | None) -> dict[str, NDArray[np.float32]]:
-        spec, made_for = self.manifest.spec, self.manifest.defaults.noise_mode
-        shapes = self._graphs.noise_shapes
-        if isinstance(noise, Mapping):
-            if noise.keys() != shapes.keys():
-                raise OptionError(f"noise by name must be {', '.join(shapes) or 'none'}; found {', '.join(noise)}")
-            return {name: _batch("noise", name, noise[name], count, shape) for name, shape in shapes.items()}
-        mode = noise or made_for
-        choices = {"const": ("const", "none"), "none": ("none",)}.get(made_for, ("random", "none"))
-        if mode not in choices:
-            if mode == "input":
-                raise OptionError(f"this bundle takes noise as inputs: give it by name, or one of {', '.join(choices)}")
-            how = "without noise" if made_for == "none" else f"for noise {' or '.join(choices)}"
-            raise OptionError(f"this bundle was made {how}, so {mode} has no meaning; convert it with --noise {mode}")
-        if mode == "random":
-            if seeds is None or len(seeds) != count:
-                raise OptionError(f"random noise is drawn from seeds: {count} are needed, found {len(seeds or ())}")
-            return noise_from_seeds(seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
-        quiet = {name: np.zeros((count, *shape), np.float32) for name, shape in shapes.items()}
-        return {**quiet, "noise_scale": np.full(count, 1.0 if mode == "const" else 0.0, np.float32)}
-
-    def _further_inputs(self, count: int, given: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float32]]:
-        defaults = self.manifest.defaults.inputs
-        if unknown := given.keys() - defaults.keys():
-            known = ", ".join(defaults) or "no further inputs"
-            raise OptionError(f"unknown input {', '.join(sorted(unknown))}; this generator has {known}")
-        tensors = {tensor.name: tensor for stage in self._graphs.synthesis for tensor in stage.inputs}
-        values = {}
-        for name, usual in defaults.items():
-            shape = tuple(size for size in tensors[name].shape if size != "N")
-            value = given.get(name, np.reshape(np.asarray(usual, np.float32), shape))
-            values[name] = _batch("input", name, value, count, shape)
-        return values
+        Raises:
+            OptionError: There is no such class, it is not said, or there are more or fewer than pictures.
+        """
+        return label_indices(self.manifest, label, count)
 
     @property
     def _graphs(self) -> Graphs:
@@ -318,75 +360,39 @@ class Bundle:
             raise BundleError(f"{self.path} has no ONNX target; convert again with --to onnx,tfjs")
         return graphs
 
-    @cached_property
-    def _mapping(self) -> OnnxSession | None:
-        graph = self._graphs.mapping
-        return None if graph is None else OnnxSession(self.path / graph.file, graph)
-
-    @cached_property
-    def _encoder(self) -> OnnxSession:
+    @property
+    def _encoder(self) -> Graph:
         found = self.manifest.encoder
         if found is None or "onnx" not in found.graphs:
             raise BundleError(f"{self.path} has no encoder for ONNX; put one in with `ganexport add-encoder`")
-        graph = found.graphs["onnx"]
-        return OnnxSession(self.path / graph.file, graph)
+        return found.graphs["onnx"]
 
-    @cached_property
-    def _synthesis(self) -> list[OnnxSession]:
-        return [OnnxSession(self.path / graph.file, graph) for graph in self._graphs.synthesis]
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
-
-
-def _rows(name: str, latents: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Latents of this shape, as float32."""
-    if latents.shape != shape:
-        raise OptionError(f"latents must be {name} {list(shape)}, found {list(latents.shape)}")
-    if not np.isfinite(latents).all():
-        raise OptionError(f"latents {name} hold values that are not finite")
-    return latents.astype(np.float32)
+    def _session(self, graph: Graph) -> OnnxSession:
+        """The graph's session, which the first caller opens while the others wait."""
+        if (session := self._sessions.get(graph.file)) is not None:
+            return session
+        with self._opening:
+            if graph.file not in self._sessions:
+                self._sessions[graph.file] = OnnxSession(self.path / graph.file, graph, self.providers)
+            return self._sessions[graph.file]
 
 
-def _batch(kind: str, name: str, value: ArrayLike, count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """One value for all pictures, or one a picture, as float32 [N, …]."""
-    array = np.asarray(value, np.float32)
-    if array.shape == shape:
-        array = np.tile(array, (count, *[1] * len(shape)))
-    if array.shape != (count, *shape):
-        raise OptionError(f"{kind} {name} must be {list(shape)} or {[count, *shape]}, found {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise OptionError(f"{kind} {name} holds values that are not finite")
-    return array
-
-
-def open_bundle(path: str | Path) -> Bundle:
+def open_bundle(path: str | Path, *, providers: str | Sequence[str] = "cpu", memory_limit: int | None = None) -> Bundle:
     """Open a bundle's folder.
+
+    Args:
+        path: The folder.
+        providers: On what to draw: `cpu`, `cuda`, `tensorrt` and others out of `ganexport.runtimes.providers`; of
+            several, the first that can start here, with the later ones for what it cannot do.
+        memory_limit: Bytes that drawing may need in all, as far as can be told beforehand: batches are split so that
+            they keep within it. Without one, four pictures of 256² go into a run, one of 512² or more.
+
+    Returns:
+        A bundle, which loads its graphs when they are first needed; threads may share it.
 
     Raises:
         BundleError: No bundle there, or one of an unknown schema.
+        OptionError: A provider is unknown, or the limit is no number of bytes.
+        RuntimeUnavailableError: The installed onnxruntime lacks a provider.
     """
-    return Bundle(Path(path))
-
-
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Check that a bundle's files are exactly those of its manifest, byte for byte.
-
-    Raises:
-        BundleError: Names each file that is missing, left over or altered.
-    """
-    problems = []
-    for name, entry in manifest.files.items():
-        path = folder / name
-        if not path.is_file() or path.is_symlink():
-            problems.append(f"{name} is missing")
-        elif path.stat().st_size != entry.bytes:
-            problems.append(f"{name} has {path.stat().st_size} bytes, expected {entry.bytes}")
-        elif file_sha256(path) != entry.sha256:
-            problems.append(f"{name} was altered: its SHA-256 is not the manifest's")
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
-    problems += [f"{name} is not in the manifest" for name in sorted(found - manifest.files.keys() - {MANIFEST_NAME})]
-    if problems:
-        raise BundleError(f"{folder} is not whole: " + "; ".join(problems[:8]))
+    return Bundle(Path(path), providers, memory_limit)

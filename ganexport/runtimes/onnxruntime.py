@@ -1,8 +1,10 @@
-"""ONNX graphs in ONNX Runtime on this machine's CPU."""
+"""ONNX graphs in ONNX Runtime, on this machine's CPU or another of its providers."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,41 +13,43 @@ from numpy.typing import NDArray
 
 from ganexport.errors import BundleError, RuntimeUnavailableError
 from ganexport.manifest import Graph, Graphs, TargetName
+from ganexport.runtimes.providers import PROVIDERS, check_installed
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["OnnxRuntime", "OnnxSession", "generate_feeds"]
+__all__ = ["OnnxRuntime", "OnnxSession", "generate_feeds", "require_providers"]
 
 WEIGHTS_KEY = "ganexport.weights_sha256"
 
 
 class OnnxSession:
-    """One graph, ready to run.
+    """One graph, ready to run; any number of threads may run it at once.
 
     Args:
         path: Of the file.
         graph: Its entry in the manifest.
+        providers: Names out of `PROVIDERS`: the first that can start here, with the others for what it cannot do.
         keep_memory: Whether what a run needed is kept for the next one. Asking the system for it anew takes twice the
             time of the rest at 1024²; kept, it is about 1 GB there.
 
+    Attributes:
+        providers: Those of the names that started.
+
     Raises:
-        RuntimeUnavailableError: onnxruntime is not installed.
+        RuntimeUnavailableError: onnxruntime is not installed, lacks a provider, or can start none of them here.
         BundleError: The file is no graph that it can run.
     """
 
-    def __init__(self, path: Path, graph: Graph, *, keep_memory: bool = True) -> None:
-        ort = _module()
+    def __init__(
+        self, path: Path, graph: Graph, providers: Sequence[str] = ("cpu",), *, keep_memory: bool = True
+    ) -> None:
+        ort = require_providers(providers)
         options = ort.SessionOptions()
         options.log_severity_level = 3
         # Threads that wait for this session's next run would take the processors from the next stage's.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        try:
-            self._session: InferenceSession = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime has no public base class of its errors
-            raise BundleError(f"onnxruntime cannot run {path}: {_first_line(error)}") from None
+        self._session, self.providers = _started(ort, path, options, providers)
         self._run_options = ort.RunOptions()
         if not keep_memory:
             self._run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
@@ -61,7 +65,7 @@ class OnnxSession:
         """
         try:
             arrays = self._session.run(self._outputs, {name: feeds[name] for name in self._inputs}, self._run_options)
-        except Exception as error:  # as above
+        except Exception as error:  # onnxruntime has no public base class of its errors
             raise BundleError(f"onnxruntime cannot run {self._path}: {_first_line(error)}") from None
         return dict(zip(self._outputs, map(np.asarray, arrays), strict=True))
 
@@ -120,6 +124,44 @@ def generate_feeds(case: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]] 
     if (noise := feeds.pop("noise_scale", None)) is not None and (noise != 1).any():
         return None
     return feeds
+
+
+def require_providers(providers: Sequence[str]) -> Any:
+    """onnxruntime, if it has these providers.
+
+    Raises:
+        RuntimeUnavailableError: It is not installed, or lacks one.
+    """
+    ort = _module()
+    check_installed(providers, ort.get_available_providers())
+    return ort
+
+
+def _started(ort: Any, path: Path, options: Any, names: Sequence[str]) -> tuple[InferenceSession, tuple[str, ...]]:
+    """A session with the first of the providers that starts, and those of them that it has.
+
+    onnxruntime itself would go on without a provider that does not start, and the caller would only find it slow.
+    """
+    if {"cuda", "tensorrt"} & set(names) and hasattr(ort, "preload_dlls"):
+        with redirect_stdout(sys.stderr):
+            ort.preload_dlls()  # NVIDIA's libraries that pip installed
+    problem = None
+    for i in range(len(names)):
+        wanted = [(PROVIDERS[name].name, dict(PROVIDERS[name].options)) for name in names[i:]]
+        try:
+            session = ort.InferenceSession(str(path), options, providers=wanted, enable_fallback=0)
+        except Exception as error:  # onnxruntime has no public base class of its errors
+            problem = f"onnxruntime cannot run {path}: {_first_line(error)}"
+            continue
+        started = set(session.get_providers())
+        if used := tuple(name for name in names if PROVIDERS[name].name in started):
+            return session, used
+    if problem is not None:
+        raise BundleError(problem)
+    raise RuntimeUnavailableError(
+        f"onnxruntime has {', '.join(names)} but cannot start it here: its driver or libraries are missing, or there "
+        "is no such device. Choose another provider, or name one after it, such as cpu, to be taken then"
+    )
 
 
 def _module() -> Any:
