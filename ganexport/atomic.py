@@ -15,7 +15,9 @@ __all__ = ["atomic_folder", "atomic_path", "check_output"]
 
 
 @contextmanager
-def atomic_folder(path: Path, *, kind: str, is_one: Callable[[Path], bool], force: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    path: Path, *, kind: str, is_one: Callable[[Path], bool], force: bool = False, beside: Path | None = None
+) -> Iterator[Path]:
     """A temporary folder beside `path` that becomes `path` when the block ends well, and vanishes otherwise.
 
     With `force` an existing folder of the same kind, or an empty one, is replaced at the end, and kept if anything goes
@@ -26,6 +28,8 @@ def atomic_folder(path: Path, *, kind: str, is_one: Callable[[Path], bool], forc
         kind: What it is to be, such as `bundle`.
         is_one: Whether a folder is one of that kind.
         force: Whether one may be replaced.
+        beside: What the temporary folder lies beside, on the same disk, in place of `path`: for a folder above it whose
+            contents somebody watches.
 
     Raises:
         OutputExistsError: `path` exists and `force` is false, or it is of another kind.
@@ -36,7 +40,7 @@ def atomic_folder(path: Path, *, kind: str, is_one: Callable[[Path], bool], forc
         if not force:
             raise OutputExistsError(f"{path} exists; choose another output or pass --force to replace it")
     with _parents(path):
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=(beside or path).parent))
         try:
             temporary.chmod(0o755)
             yield temporary

@@ -145,6 +145,7 @@ MAY_IMPORT = {
     "picture_origin": ("bundle", "pictures", "spec"),
     "serve": ("bundle", "latents", "manifest", "picture_origin", "pictures"),
     "bulk": ("bundle", "latents", "manifest", "picture_origin", "pictures"),
+    "triton": ("atomic", "bundle", "latents", "manifest", "progress", "runtimes", "weights"),
     "__main__": ("cli",),
 }
 """`cli` and the package's own `__init__` may import every room, but only inside functions."""
