@@ -50,5 +50,9 @@ def run_demo(output: Path, *, force: bool = False, progress: Progress = SILENT) 
         seeds = list(range(COLUMNS)) * classes
         labels = [c for c in range(classes) for _ in range(COLUMNS)] if generator.spec.c_dim else None
         pictures = bundle.generate(seeds, labels)
-        save_picture(grid(pictures, COLUMNS, classes), folder / "digits.png", {"ganexport": "digits, seeds 0-9"})
+        save_picture(
+            grid(pictures, COLUMNS, classes),
+            folder / "digits.png",
+            {"ganexport": '{"bundle_name": "digits", "seeds": "0-9", "label": "all"}'},
+        )
     return {"bundle": output / "digits", "site": output / "site", "picture": output / "digits.png"}

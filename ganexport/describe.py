@@ -1,4 +1,4 @@
-"""What a checkpoint or a bundle holds, as plain facts."""
+"""What a checkpoint or a bundle holds, and where a picture comes from, as plain facts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 from ganexport.errors import CheckpointError, GanExportError
 from ganexport.importers import NO_OPTIONS, ImportOptions
 from ganexport.manifest import MANIFEST_NAME, Direction, Inside, read_manifest
+from ganexport.picture_origin import read_facts
+from ganexport.pictures import is_picture, picture_size
 from ganexport.source import graph_importer, open_source
 
 __all__ = ["describe"]
 
 
 def describe(path: Path, options: ImportOptions = NO_OPTIONS) -> dict[str, Any]:
-    """Facts of a checkpoint file or a bundle's folder, ready for JSON.
+    """Facts of a checkpoint file, a bundle's folder or a picture that was drawn here, ready for JSON.
 
     Args:
         path: The file or folder.
@@ -24,9 +26,13 @@ def describe(path: Path, options: ImportOptions = NO_OPTIONS) -> dict[str, Any]:
     Raises:
         CheckpointError: Nothing there, or nothing that is known.
         BundleError: A folder that is no bundle.
+        OptionError: A picture that does not say where it comes from.
     """
     if not path.exists():
         raise CheckpointError(f"{path} does not exist")
+    if path.is_file() and is_picture(path):
+        width, height = picture_size(path)
+        return {"kind": "picture", "width": width, "height": height, **read_facts(path)}
     if (importer := graph_importer(path)) is not None and hasattr(importer, "describe"):
         return _graph(path, importer)
     return _bundle(path) if path.is_dir() or path.name == MANIFEST_NAME else _checkpoint(path, options)

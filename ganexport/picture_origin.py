@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganexport.bundle import Bundle
 from ganexport.errors import OptionError
-from ganexport.pictures import PictureFormat, encode, read_text
+from ganexport.pictures import PictureFormat, check_picture, encode, enlarge, picture_size, read_text, save_picture
 from ganexport.spec import Sha256, explain
 
-__all__ = ["KEYWORD", "Origin", "draw_again", "encode_picture", "origin_of", "read_facts", "read_origin"]
+__all__ = ["KEYWORD", "Origin", "draw_again", "encode_picture", "origin_of", "read_facts", "read_origin", "redraw_file"]
 
 KEYWORD = "ganexport"
 """Name of the text in a picture's file."""
@@ -151,6 +151,30 @@ def read_origin(path: Path) -> Origin:
     if "seed" not in facts:
         raise OptionError(f"{path} is not a single picture of a seed; it says {', '.join(facts) or 'nothing'}")
     return Origin.from_text(json.dumps(facts))
+
+
+def redraw_file(path: Path, bundle: Bundle, output: Path) -> Origin:
+    """Draw the picture of a file again, as large as it is there; that of a PNG gives the same file.
+
+    Args:
+        path: A picture that says where it comes from.
+        bundle: The one that drew it.
+        output: The PNG or WebP to write.
+
+    Returns:
+        How it was drawn.
+
+    Raises:
+        OptionError: The file does not tell, or was drawn with another bundle.
+        BundleError: The bundle cannot be drawn with.
+        RuntimeUnavailableError: onnxruntime is not installed.
+    """
+    check_picture(output)
+    origin = read_origin(path)
+    picture = draw_again(bundle, origin)
+    factor = max(1, picture_size(path)[0] // picture.shape[1])
+    save_picture(enlarge(picture, factor), output, {KEYWORD: origin.to_text()})
+    return origin
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -28,7 +28,9 @@ __all__ = [
     "from_uint8",
     "grid",
     "grid_shape",
+    "is_picture",
     "opaque",
+    "picture_size",
     "read_picture",
     "read_text",
     "save_picture",
@@ -238,6 +240,28 @@ def read_text(path: Path, name: str) -> str | None:
     if found is not None and len(found) > MAX_TEXT:
         raise OptionError(f"what {path} says of itself is too long: {len(found):,} characters")
     return found
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins like a PNG, JPEG, GIF or WebP, whatever its name."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8")) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file, in pixels.
+
+    Raises:
+        OptionError: The file cannot be read as a picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.width, image.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise OptionError(f"{path} cannot be read as a picture: {error}") from None
 
 
 def save_webp(picture: Pixels, path: Path, *, lossless: bool = True) -> None:

@@ -23,7 +23,7 @@ from ganexport.exporters import EXPORTERS
 from ganexport.manifest import MANIFEST_NAME, read_manifest
 from ganexport.pictures import grid
 from ganexport.runtimes import RUNTIMES
-from ganexport.weights import read_tensors
+from ganexport.weights import file_sha256, read_tensors
 
 VERBS = ("info", "convert", "generate", "verify", "directions", "inspect", "site", "preview", "demo")
 VERBS += ("sweep", "walk", "mix", "arith", "encode", "add-encoder", "triton")
@@ -492,14 +492,16 @@ def test_generate_draws_a_grid(run: Callable[..., Ended], tiny_bundle: Path, tmp
     with Image.open(output) as image:
         np.testing.assert_array_equal(np.asarray(image), expected)
         made = json.loads(image.text["ganexport"])  # type: ignore[attr-defined]
-    assert made == {"seeds": "3,7-9", "label": "birch", "psi": 0.7, "model": "tiny"}
+    bundle = {"bundle_name": "tiny", "bundle_digest": file_sha256(tiny_bundle / "ganexport.json")}
+    assert made == {"seeds": "3,7-9", "label": "birch", "psi": 0.7, **bundle}
 
 
 def test_generate_without_options_draws_sixteen(run: Callable[..., Ended], dcgan_bundle: Path, tmp_path: Path) -> None:
     assert run("generate", dcgan_bundle, "-o", tmp_path / "out.png").status == 0
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (64, 64)
-        assert json.loads(image.text["ganexport"]) == {"seeds": "0-15", "model": "tiny-dcgan"}  # type: ignore[attr-defined]
+        made = json.loads(image.text["ganexport"])  # type: ignore[attr-defined]
+    assert (made["seeds"], made["bundle_name"]) == ("0-15", "tiny-dcgan")
 
 
 @pytest.mark.usefixtures("onnxruntime_only")

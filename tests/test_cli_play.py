@@ -45,6 +45,12 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
         return np.asarray(image.convert("RGB")), json.loads(text)
 
 
+def of(bundle: Path) -> dict[str, str]:
+    """What each file says of the bundle that drew it."""
+    opened = open_bundle(bundle)
+    return {"bundle_name": opened.name, "bundle_digest": opened.digest}
+
+
 def same(found: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_allclose(found.astype(int), expected.astype(int), atol=1)
 
@@ -62,7 +68,7 @@ def test_generate_draws_every_class(
     sheet = every_class(studio, studio.seeds([3, 4]))
     picture, made = read(output)
     same(picture, sheet.assemble(studio.draw(sheet.points)))
-    assert made == {"seeds": "3,4", "label": "all", "psi": 1.0, "model": "tiny"}
+    assert made == {"seeds": "3,4", "label": "all", "psi": 1.0, **of(tiny_bundle)}
 
 
 def test_generate_writes_one_file_a_picture(run: Callable[..., Any], tiny_bundle: Path, tmp_path: Path) -> None:
@@ -78,7 +84,9 @@ def test_generate_writes_one_file_a_picture(run: Callable[..., Any], tiny_bundle
     for one, expected in zip(pictures, open_bundle(tiny_bundle).generate([7, 9], [1, 0]), strict=True):
         picture, made = read(tmp_path / "out" / one["file"])
         same(picture, expected)
-        assert made["picture"] == one["name"]
+        seed, label = one["name"].split("@")
+        assert (made["seed"], open_bundle(tiny_bundle).manifest.labels[made["label"]]) == (int(seed), label)
+        assert made | of(tiny_bundle) == made
     before = tree(tmp_path)
     status, _, err = run(*arguments)
     assert (status, tree(tmp_path)) == (2, before)
@@ -91,6 +99,84 @@ def test_generate_writes_one_file_a_picture(run: Callable[..., Any], tiny_bundle
     assert "is no folder of such pictures" in err
 
 
+@pytest.mark.parametrize("name", ["one.png", "one.webp"])
+def test_a_single_picture_is_drawn_again_from_its_file(
+    name: str, run: Callable[..., Any], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    options = ("--seeds", "7", "--label", "birch", "--psi", "0.6", "--cutoff", "2", "--noise", "none", "--size", "32")
+    assert run("generate", tiny_bundle, *options, "-o", tmp_path / name)[0] == 0
+    status, out, _ = run("info", tmp_path / name, "--json")
+    facts = {"seed": 7, "label": 1, "psi": 0.6, "cutoff": 2, "noise": "none"}
+    assert (status, json.loads(out)) == (
+        0,
+        {"kind": "picture", "width": 32, "height": 32, **of(tiny_bundle), **facts},
+    )
+    again = tmp_path / f"again{Path(name).suffix}"
+    status, out, err = run("info", tmp_path / name, "--draw-with", tiny_bundle, "-o", again)
+    assert status == 0, err
+    assert "seed  7" in out
+    assert again.read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_a_picture_of_a_folder_is_drawn_again(run: Callable[..., Any], dcgan_bundle: Path, tmp_path: Path) -> None:
+    assert run("generate", dcgan_bundle, "--seeds", "4-5", "--each", "-o", tmp_path / "out")[0] == 0
+    first, again = tmp_path / "out" / "00001-5.png", tmp_path / "again.png"
+    assert run("info", first, "--draw-with", dcgan_bundle, "-o", again)[0] == 0
+    same(read(again)[0], open_bundle(dcgan_bundle).generate([5])[0])
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_what_cannot_be_drawn_again(
+    run: Callable[..., Any], tiny_bundle: Path, digits_bundle: Path, tmp_path: Path
+) -> None:
+    sheet, one, plain = tmp_path / "sheet.png", tmp_path / "one.png", tmp_path / "plain.png"
+    assert run("generate", tiny_bundle, "--seeds", "1-4", "--label", "0", "-o", sheet)[0] == 0
+    assert run("generate", tiny_bundle, "--seeds", "1", "--label", "0", "-o", one)[0] == 0
+    Image.new("L", (4, 4)).save(plain)
+    assert json.loads(run("info", sheet, "--json")[1])["seeds"] == "1-4"
+    before = tree(tmp_path)
+    for arguments, message in (
+        ((sheet, "--draw-with", tiny_bundle, "-o", tmp_path / "a.png"), "is not a single picture of a seed; it says"),
+        ((one, "--draw-with", digits_bundle, "-o", tmp_path / "a.png"), "the picture was drawn with 'tiny'"),
+        ((one, "--draw-with", tiny_bundle, "-o", tmp_path / "a.jpg"), "ends in .png or .webp"),
+        ((one, "--draw-with", tiny_bundle), "--draw-with BUNDLE and -o again.png go together"),
+        ((plain,), "does not say where it comes from"),
+    ):
+        status, out, err = run("info", *arguments)
+        assert (status, out, tree(tmp_path)) == (2, "", before)
+        assert message in err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("generate", "--seeds", "1", "--label", "0"),
+        ("sweep", "--classes", "0,1"),
+        ("walk", "--label", "0"),
+        ("mix", "--label", "0"),
+        ("arith", "1 - 2", "--label", "0"),
+    ],
+)
+def test_each_verb_says_which_providers_there_are(
+    verb: tuple[str, ...], run: Callable[..., Any], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / ("a.gif" if verb[0] == "walk" else "a.png")
+    refused = (verb[0], tiny_bundle, *verb[1:], "-o", output)
+    status, _, err = run(*refused, "--provider", "cuda,cpu")
+    assert status == 1
+    assert "the installed onnxruntime has no cuda; it has: cpu." in err.replace("\n", " ")
+    status, _, err = run(*refused, "--provider", "fast")
+    assert status == 2
+    assert "no provider 'fast'; choose from: cpu, cuda" in err.replace("\n", " ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_encode_takes_a_provider(run: Callable[..., Any], digits_bundle: Path, tmp_path: Path) -> None:
+    picture = digits_bundle / "preview.webp"
+    assert run("encode", digits_bundle, picture, "--provider", "cuda")[0] == 1
+    assert run("encode", digits_bundle, picture, "--provider", "cpu")[0] == 0
+
+
 def test_generate_takes_latents_of_a_file(
     run: Callable[..., Any], studio: Studio, tiny_bundle: Path, tmp_path: Path
 ) -> None:
@@ -100,7 +186,7 @@ def test_generate_takes_latents_of_a_file(
     assert run(*arguments, "--grid", "1x2")[0] == 0
     picture, made = read(tmp_path / "out.png")
     same(picture, grid(studio.draw(points), 1, 2))
-    assert made == {"psi": 1.0, "latents": "l.safetensors", "model": "tiny"}
+    assert made == {"psi": 1.0, "latents": "l.safetensors", **of(tiny_bundle)}
     assert run(*arguments, "--label", "all")[0] == 0
     assert read(tmp_path / "out.png")[0].shape == (2 * 16, 3 * 16, 3)
     assert "choose one" in run(*arguments, "--seeds", "1")[2]

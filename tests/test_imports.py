@@ -139,7 +139,7 @@ MAY_IMPORT = {
     "verify": ("bundle", "encoders", "generator", "latents", "manifest", "parity", "precision", "progress", "runtimes"),
     "site": ("atomic", "manifest", "space"),
     "space": ("manifest", "markdown"),
-    "describe": ("importers", "manifest", "source"),
+    "describe": ("importers", "manifest", "picture_origin", "pictures", "source"),
     "demo": ("atomic", "bundle", "convert", "generator", "manifest", "pictures", "progress", "site", "verify"),
     "play": ("bundle", "directions.attributes", "latent_files", "latents", "manifest", "pictures", "progress"),
     "picture_origin": ("bundle", "pictures", "spec"),

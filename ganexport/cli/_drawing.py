@@ -16,6 +16,7 @@ from ganexport.errors import OptionError
 from ganexport.terminal import console, plain
 
 if TYPE_CHECKING:
+    from ganexport.picture_origin import Origin
     from ganexport.play import Points, Sheet, Studio
     from ganexport.progress import Progress
 
@@ -26,6 +27,9 @@ Label = Annotated[
 Psi = Annotated[float | None, typer.Option(help="Truncation; the bundle's default without it.")]
 Cutoff = Annotated[int | None, typer.Option(help="Truncate only the first so many layers.")]
 Noise = Annotated[str | None, typer.Option(help="const, random or none, as the bundle was made for.")]
+Provider = Annotated[
+    str, typer.Option(help="On what to draw: cpu, cuda, tensorrt; with commas between, the first that starts.")
+]
 Latents = Annotated[
     Path | None, typer.Option(help="A file of latents in place of seeds, such as `encode` writes.", show_default=False)
 ]
@@ -45,6 +49,7 @@ class Drawing:
     noise: str | None = None
     latents: Path | None = None
     size: int = 1
+    provider: str = "cpu"
 
     def every_class(self, at: Studio) -> bool:
         """Whether each point is to be drawn in every class; a class of that name is a class."""
@@ -68,7 +73,7 @@ class Drawing:
         return points
 
     def provenance(self, at: Studio, facts: Mapping[str, Any]) -> dict[str, str]:
-        """Where a picture comes from, as its file keeps it."""
+        """Where a sheet or film comes from, as its file keeps it."""
         manifest = at.bundle.manifest
         usual = manifest.defaults.truncation_psi if manifest.spec.has_w_space else None
         psi = usual if self.psi is None else self.psi
@@ -79,8 +84,21 @@ class Drawing:
             "cutoff": self.cutoff,
             "noise": self.noise,
         }
-        made |= {"latents": self.latents and self.latents.name, "model": manifest.name, **facts}
+        made |= {"latents": self.latents and self.latents.name}
+        made |= {"bundle_name": at.bundle.name, "bundle_digest": at.bundle.digest, **facts}
         return {"ganexport": json.dumps({k: v for k, v in made.items() if v is not None})}
+
+    def origins(self, at: Studio, points: Points) -> list[Origin] | None:
+        """How each picture of these points is drawn; None for latents out of a file, which no seed can tell."""
+        from ganexport.picture_origin import origin_of
+
+        if self.latents is not None:
+            return None
+        labels = [None] * len(points) if points.c is None else [int(one) for one in points.c.argmax(axis=1)]
+        return [
+            origin_of(at.bundle, seed, label, self.psi, cutoff=self.cutoff, noise=at.noise_name)
+            for seed, label in zip(points.seeds, labels, strict=True)
+        ]
 
 
 def start(seeds: str | None, latents: Path | None, usual: str) -> str | None:
@@ -95,7 +113,8 @@ def studio(made: Drawing, shown: Progress) -> Studio:
 
     if made.noise not in (None, "const", "none", "random"):
         raise OptionError(f"--noise is const, random or none, found {made.noise!r}")
-    return Studio(open_bundle(made.bundle), made.psi, made.cutoff, made.noise, shown)  # type: ignore[arg-type]
+    bundle = open_bundle(made.bundle, providers=comma_parts(made.provider))
+    return Studio(bundle, made.psi, made.cutoff, made.noise, shown)  # type: ignore[arg-type]
 
 
 def draw_sheet(
@@ -105,11 +124,16 @@ def draw_sheet(
     output: Path,
     facts: Mapping[str, Any] = {},
     *,
+    origins: list[Origin] | None = None,
     each: bool = False,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Draw a sheet into one file, or one file a picture into a folder; what was made, for scripts."""
+    """Draw a sheet into one file, or one file a picture into a folder; what was made, for scripts.
+
+    A picture that is alone in its file says how it is drawn again, where its origin is known.
+    """
     from ganexport.atomic import atomic_folder
+    from ganexport.picture_origin import KEYWORD
     from ganexport.pictures import check_picture, enlarge, enlargement, save_picture
 
     points = sheet.points
@@ -119,16 +143,16 @@ def draw_sheet(
             for i, (one, picture) in enumerate(zip(found, at.frames(points), strict=True)):
                 one["file"] = f"{i:05d}-{points.names[i].replace('@', '-')}"
                 one["file"] = "".join(c if c.isalnum() or c in "-_." else "-" for c in one["file"][:80]) + ".png"
-                save_picture(
-                    enlarge(picture, enlargement(picture, made.size)),
-                    folder / one["file"],
-                    made.provenance(at, {**facts, "picture": one["name"]}),
-                )
+                text = made.provenance(at, {**facts, "picture": one["name"]})
+                text = text if origins is None else {KEYWORD: origins[i].to_text()}
+                save_picture(enlarge(picture, enlargement(picture, made.size)), folder / one["file"], text)
     else:
         check_picture(output)
         pictures = at.draw(points)
         factor = enlargement(pictures[0], made.size)
-        save_picture(enlarge(sheet.assemble(pictures), factor), output, made.provenance(at, facts))
+        alone = len(sheet.rows) * len(sheet.columns) == 1
+        text = {KEYWORD: origins[0].to_text()} if origins and alone else made.provenance(at, facts)
+        save_picture(enlarge(sheet.assemble(pictures), factor), output, text)
     layout = {"rows": sheet.rows, "columns": sheet.columns} if any(sheet.columns) and not each else {"pictures": found}
     return {**facts, **layout}
 

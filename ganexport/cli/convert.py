@@ -45,8 +45,14 @@ __all__ = ["convert", "info", "verify"]
 
 @app.command(epilog="Example: ganexport info digits.safetensors")
 def info(
-    path: Annotated[Path, typer.Argument(help="A checkpoint or a bundle.")],
+    path: Annotated[Path, typer.Argument(help="A checkpoint, a bundle, or a picture that was drawn here.")],
     as_json: AsJson = False,
+    draw_with: Annotated[
+        Path | None, typer.Option("--draw-with", metavar="BUNDLE", help="Draw the picture again, into -o.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The PNG or WebP of --draw-with.", show_default=False)
+    ] = None,
     audit: Annotated[
         bool, typer.Option("--audit", help="List what a foreign file names, and what is ignored.")
     ] = False,
@@ -58,11 +64,15 @@ def info(
     label_input: LabelInput = None,
     image_output: ImageOutput = None,
 ) -> None:
-    """Say what a checkpoint or a bundle holds, without running it."""
+    """Say what a checkpoint or a bundle holds, without running it; of a picture, where it comes from."""
+    from ganexport.bundle import open_bundle
     from ganexport.describe import describe
     from ganexport.importers import audit as audit_file
+    from ganexport.picture_origin import redraw_file
     from ganexport.source import graph_importer
 
+    if (draw_with is None) != (output is None):
+        raise OptionError("--draw-with BUNDLE and -o again.png go together")
     options = import_options(
         image_range,
         network=network,
@@ -73,6 +83,11 @@ def info(
         image_output=image_output,
     )
     facts = audit_file(path) if audit and graph_importer(path) is None else describe(path, options)
+    if draw_with is not None and output is not None:
+        with progress() as shown:
+            shown.stage("drawing it again")
+            redraw_file(path, open_bundle(draw_with), output)
+        facts["drawn_again"] = str(output)
     if as_json:
         print(json.dumps(facts, indent=1))
         return

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganexport.cli._shared import AllowUnverified, AsJson, BundleFolder, Force, app
+from ganexport.cli._drawing import Provider
+from ganexport.cli._shared import AllowUnverified, AsJson, BundleFolder, Force, app, comma_parts
 from ganexport.errors import OptionError
 from ganexport.terminal import console, plain, progress, table
 
@@ -32,6 +33,7 @@ def encode(
     ] = None,
     draw: Annotated[Path | None, typer.Option(help="A PNG or WebP of each picture beside what is drawn of it.")] = None,
     classes: Annotated[Path | None, typer.Option(help="A PNG or WebP of every class in each picture's style.")] = None,
+    provider: Provider = "cpu",
     as_json: AsJson = False,
 ) -> None:
     """Find the latents of pictures with the bundle's encoder.
@@ -46,7 +48,7 @@ def encode(
         if path is not None:
             check_picture(path)
     with progress() as shown:
-        opened = open_bundle(bundle)
+        opened = open_bundle(bundle, providers=comma_parts(provider))
         found = encode_files(opened, pictures, shown)
         written = _write(opened, found, output, draw, classes, shown)
     names, labels, probabilities = opened.manifest.labels, found.encoded.labels, found.encoded.probabilities
@@ -116,7 +118,7 @@ def _write(
     from ganexport.play import draw_classes
 
     names = found.points.names
-    text = {"ganexport": json.dumps({"model": bundle.manifest.name, "pictures": list(names)})}
+    text = {"ganexport": json.dumps({"bundle_name": bundle.name, "bundle_digest": bundle.digest, "pictures": names})}
     if output is not None:
         found.save(output)
     if draw is not None:

@@ -13,6 +13,7 @@ from ganexport.cli._drawing import (
     Label,
     Latents,
     Noise,
+    Provider,
     Psi,
     Seeds,
     Size,
@@ -43,6 +44,7 @@ def generate(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    provider: Provider = "cpu",
     latents: Latents = None,
     size: Size = 1,
     grid: Annotated[str | None, typer.Option(help="COLUMNSxROWS; about square without it.")] = None,
@@ -57,7 +59,7 @@ def generate(
     from ganexport.pictures import grid_shape
     from ganexport.play import Sheet, every_class
 
-    made = Drawing(bundle, start(seeds, latents, "0-15"), label, psi, cutoff, noise, latents, size)
+    made = Drawing(bundle, start(seeds, latents, "0-15"), label, psi, cutoff, noise, latents, size, provider)
     with progress() as shown:
         at = studio(made, shown)
         if made.every_class(at) and grid is None:
@@ -65,7 +67,7 @@ def generate(
         else:
             columns, rows = grid_shape(len(points := made.points(at)), grid)
             sheet = Sheet(points, ("",) * rows, ("",) * columns)
-        facts = draw_sheet(made, at, sheet, output, each=each, force=force)
+        facts = draw_sheet(made, at, sheet, output, origins=made.origins(at, sheet.points), each=each, force=force)
     said(made, at, output, facts, as_json=as_json)
 
 
@@ -91,6 +93,7 @@ def sweep(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    provider: Provider = "cpu",
     latents: Latents = None,
     size: Size = 1,
     as_json: AsJson = False,
@@ -99,7 +102,7 @@ def sweep(
 
     With --label all every class is a row: what the same step does to each of them.
     """
-    made = Drawing(bundle, start(seeds, latents, "0"), label, psi, cutoff, noise, latents, size)
+    made = Drawing(bundle, start(seeds, latents, "0"), label, psi, cutoff, noise, latents, size, provider)
     with progress() as shown:
         at = studio(made, shown)
         sheet = _swept(at, made, coordinate, classes, direction, _range(ends), steps, space)
@@ -128,6 +131,7 @@ def walk(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    provider: Provider = "cpu",
     latents: Latents = None,
     as_json: AsJson = False,
 ) -> None:
@@ -139,7 +143,7 @@ def walk(
     from ganexport.play import walk as walk_through
 
     check_film(output, fps)
-    made = Drawing(bundle, start(seeds, latents, "0-3"), label, psi, cutoff, noise, latents, size)
+    made = Drawing(bundle, start(seeds, latents, "0-3"), label, psi, cutoff, noise, latents, size, provider)
     facts: dict[str, Any] = {"verb": "walk", "frames": frames, "fps": fps, "loop": loop, "space": space}
     with progress() as shown:
         at = studio(made, shown)
@@ -172,6 +176,7 @@ def mix(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    provider: Provider = "cpu",
     latents: Latents = None,
     size: Size = 1,
     as_json: AsJson = False,
@@ -179,7 +184,7 @@ def mix(
     """Mix styles: each row's layers in each column's picture, with the sources along the edges."""
     from ganexport.play import mix as mixed
 
-    made = Drawing(bundle, start(columns, latents, "0-4"), label, psi, cutoff, noise, latents, size)
+    made = Drawing(bundle, start(columns, latents, "0-4"), label, psi, cutoff, noise, latents, size, provider)
     with progress() as shown:
         at = studio(made, shown)
         donors = Drawing(bundle, rows, row_label or label, psi, cutoff, noise).points(at, "--rows")
@@ -207,6 +212,7 @@ def arith(
     psi: Psi = None,
     cutoff: Cutoff = None,
     noise: Noise = None,
+    provider: Provider = "cpu",
     size: Size = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -214,7 +220,7 @@ def arith(
     from ganexport.directions.attributes import read_attributes
     from ganexport.play import signed_sum
 
-    made = Drawing(bundle, None, label, psi, cutoff, noise, size=size)
+    made = Drawing(bundle, None, label, psi, cutoff, noise, size=size, provider=provider)
     with progress() as shown:
         at = studio(made, shown)
         table = None if attributes is None else read_attributes(attributes)

@@ -42,6 +42,12 @@ class Studio:
     noise: Literal["const", "none", "random"] | None = None
     progress: Progress = SILENT
 
+    @property
+    def noise_name(self) -> Literal["const", "none", "random"] | None:
+        """Where noise comes from; None for the bundle's default."""
+        takes_noise = self.bundle.manifest.defaults.noise_mode == "input"
+        return "random" if self.noise is None and takes_noise else self.noise
+
     def seeds(self, seeds: Sequence[int], label: Label | Sequence[Label] | None = None) -> Points:
         """The z of seeds.
 
@@ -143,13 +149,11 @@ class Studio:
         Raises:
             OptionError: A class is not said, or an option has no meaning for this generator.
         """
-        takes_noise = self.bundle.manifest.defaults.noise_mode == "input"
-        noise = "random" if self.noise is None and takes_noise else self.noise
         a_run = self.bundle.a_run
         self.progress.stage("drawing", len(points))
         for start in range(0, len(points), a_run):
             part = self.placed(points.pick(range(start, min(start + a_run, len(points)))))
-            for picture in self.bundle.draw(part.latents, part.c, noise, part.seeds):
+            for picture in self.bundle.draw(part.latents, part.c, self.noise_name, part.seeds):
                 yield picture
                 self.progress.step()
 
