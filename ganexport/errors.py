@@ -12,6 +12,10 @@
     │   ├── OutputExistsError     the output is there already and `force` was not given
     │   ├── MissingExtraError     an optional dependency is not installed
     │   └── DataError             a training set cannot be read
+    ├── ServiceError              a server does not answer a request, and says why
+    │   ├── BusyError             too much waits already; the caller may come again
+    │   ├── DeadlineError         the answer was not there in time
+    │   └── RequestError          a request is malformed, or asks for what is not there
     └── ExportError               our side failed; the command line exits with status 1
         ├── ParityError           an artefact does not draw the oracle's picture
         └── RuntimeUnavailableError   a runtime could not be started
@@ -21,15 +25,19 @@ from __future__ import annotations
 
 __all__ = [
     "BundleError",
+    "BusyError",
     "CheckpointError",
     "DataError",
+    "DeadlineError",
     "ExportError",
     "GanExportError",
     "MissingExtraError",
     "OptionError",
     "OutputExistsError",
     "ParityError",
+    "RequestError",
     "RuntimeUnavailableError",
+    "ServiceError",
     "SpecError",
     "UserError",
     "WeightsError",
@@ -74,6 +82,38 @@ class MissingExtraError(UserError):
 
 class DataError(UserError):
     """A training set cannot be read."""
+
+
+class ServiceError(GanExportError):
+    """A server does not answer a request.
+
+    Attributes:
+        status: Of HTTP.
+        retry_after: Seconds after which it is worth asking again; None where it is not.
+    """
+
+    def __init__(self, text: str, status: int, retry_after: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class BusyError(ServiceError):
+    """Too much waits already, or the server is about to stop."""
+
+    def __init__(self, text: str, retry_after: int, status: int = 429) -> None:
+        super().__init__(text, status, max(1, retry_after))
+
+
+class DeadlineError(ServiceError):
+    """The answer was not there in time."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, 504)
+
+
+class RequestError(ServiceError):
+    """A request is malformed, or asks for what is not there."""
 
 
 class ExportError(GanExportError):
