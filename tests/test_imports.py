@@ -143,7 +143,7 @@ MAY_IMPORT = {
     "demo": ("atomic", "bundle", "convert", "generator", "manifest", "pictures", "progress", "site", "verify"),
     "play": ("bundle", "directions.attributes", "latent_files", "latents", "manifest", "pictures", "progress"),
     "picture_origin": ("bundle", "pictures", "spec"),
-    "serve": ("bundle", "latents", "manifest", "picture_origin", "pictures", "site", "spec"),
+    "serve": ("bundle", "inputs", "latents", "manifest", "picture_origin", "pictures", "site", "spec"),
     "bulk": ("bundle", "latents", "manifest", "picture_origin", "pictures"),
     "triton": ("atomic", "bundle", "latents", "manifest", "progress", "runtimes", "weights"),
     "__main__": ("cli",),

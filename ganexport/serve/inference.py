@@ -14,8 +14,9 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
 from ganexport import __version__
-from ganexport.bundle import Bundle, Noise
+from ganexport.bundle import Bundle
 from ganexport.errors import BusyError, RequestError, shown
+from ganexport.inputs import Noise
 from ganexport.manifest import is_noise_input
 from ganexport.serve.models import CLIENT_LEFT, Models, drawn_for
 from ganexport.serve.orders import Floats, Order

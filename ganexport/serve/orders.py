@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ganexport.bundle import Bundle, Noise
+from ganexport.bundle import Bundle
+from ganexport.inputs import Noise
 
 __all__ = ["Order", "Part", "Pixels", "draw_parts"]
 
