@@ -13,15 +13,15 @@ class Progress(Protocol):
     def stage(self, text: str, steps: int | None = None) -> None:
         """Another stage begins; `steps` is how many it takes, None where that is not known."""
 
-    def step(self) -> None:
-        """A step of the stage is done."""
+    def step(self, count: int = 1) -> None:
+        """So many steps of the stage are done."""
 
 
 class _Silent:
     def stage(self, text: str, steps: int | None = None) -> None:
         pass
 
-    def step(self) -> None:
+    def step(self, count: int = 1) -> None:
         pass
 
 

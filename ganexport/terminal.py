@@ -74,8 +74,8 @@ class _Shown:
         self._bars.remove_task(self._task)
         self._task = self._bars.add_task(plain(text), total=steps)
 
-    def step(self) -> None:
-        self._bars.advance(self._task)
+    def step(self, count: int = 1) -> None:
+        self._bars.advance(self._task, count)
 
 
 class _Counted(ProgressColumn):

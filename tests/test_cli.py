@@ -26,7 +26,7 @@ from ganexport.runtimes import RUNTIMES
 from ganexport.weights import file_sha256, read_tensors
 
 VERBS = ("info", "convert", "generate", "verify", "directions", "inspect", "site", "preview", "demo")
-VERBS += ("sweep", "walk", "mix", "arith", "encode", "add-encoder", "triton")
+VERBS += ("sweep", "walk", "mix", "arith", "encode", "add-encoder", "bulk", "triton")
 
 
 @dataclass(frozen=True)

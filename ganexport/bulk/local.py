@@ -15,12 +15,17 @@ from ganexport.bundle import Bundle
 __all__ = ["draw_here"]
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Another thread failed, or the user wants no more."""
 
 
 def draw_here(
-    bundle: Bundle, job: Job, place: Place, shards: Sequence[int], workers: int | None, on_pictures: Callable[[int], None]
+    bundle: Bundle,
+    job: Job,
+    place: Place,
+    shards: Sequence[int],
+    workers: int | None,
+    on_pictures: Callable[[int], None],
 ) -> None:
     """Make these shards. ONNX Runtime uses every core for one, so more workers help small networks only.
 
@@ -29,13 +34,16 @@ def draw_here(
     count = min(workers or 1, len(shards))
     queue, stop = _Queue(shards), threading.Event()
 
-    def on_batch(pictures: int) -> None:
-        on_pictures(pictures)
-        if stop.is_set():
-            raise _Stopped
-
     def work() -> None:
         writing: Future[None] | None = None
+
+        def on_batch(pictures: int) -> None:
+            on_pictures(pictures)
+            if stop.is_set():
+                raise _StoppedError
+            if writing is not None and writing.done():
+                writing.result()  # a full disk is known at once, not after another shard
+
         for shard in queue:
             pictures = draw_shard(bundle, job, shard, on_batch)
             if writing is not None:

@@ -15,13 +15,13 @@ from ganexport.bulk.local import draw_here
 from ganexport.bulk.place import Place, open_place
 from ganexport.bulk.plan import Job
 from ganexport.bulk.ray_engine import draw_on_ray
-from ganexport.bulk.shards import Record, record_name
+from ganexport.bulk.shards import Record
 from ganexport.bulk.writers import check_format
 from ganexport.bundle import Bundle
 from ganexport.errors import OptionError, OutputExistsError
 from ganexport.progress import SILENT, Progress
 
-__all__ = ["ENGINES", "Engine", "Made", "make"]
+__all__ = ["ENGINES", "JOB", "MANIFEST", "Engine", "Made", "make"]
 
 JOB, MANIFEST = "job.json", "manifest.json"
 
@@ -149,6 +149,3 @@ def _finish(place: Place, job: Job) -> int:
         place.write(MANIFEST, text)
     place.clear()
     return 0
-
-
-__all__ += ["JOB", "MANIFEST", "record_name"]

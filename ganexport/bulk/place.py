@@ -59,11 +59,12 @@ def open_place(address: str) -> Place:
     except ImportError:
         raise MissingExtraError('fsspec is not installed; addresses need: pip install "ganexport[bulk]"') from None
     try:
-        return _Remote(*fsspec.core.url_to_fs(address), address)
+        files, root = fsspec.core.url_to_fs(address)
     except ImportError as error:  # fsspec says which package brings such addresses
         raise MissingExtraError(f"{address} cannot be opened: {error}") from None
     except ValueError as error:
         raise OptionError(f"{address} cannot be opened: {error}") from None
+    return _Remote(files, root, address)
 
 
 def sha256(data: bytes) -> str:

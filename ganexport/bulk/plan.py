@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from ganexport.bundle import Bundle, Label
 from ganexport.errors import OptionError
 from ganexport.latents import label_index
+from ganexport.picture_origin import Origin, origin_of
 
 __all__ = ["BALANCED", "FORMATS", "Drawn", "Format", "Job", "plan"]
 
 Format = Literal["webdataset", "parquet", "png", "npz"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+NoiseName = Literal["const", "none", "random"]
 BALANCED = "balanced"
 SEEDS = 1 << 32
 SHARD_BYTES = 1 << 27
@@ -58,7 +60,7 @@ class Job(BaseModel):
         class_names: Names of the generator's classes; None where they have none.
         psi: Truncation; None for a family without a w space.
         cutoff: Layers that are truncated; None for all.
-        noise: As for `Bundle.generate`; None for the bundle's default.
+        noise: Where the noise comes from.
         format: How shards are written.
         shard_size: Pictures in each shard; the last may have fewer.
         batch: Pictures that are drawn at once, counted from a shard's first: a runtime's last bits may depend on it.
@@ -75,7 +77,7 @@ class Job(BaseModel):
     class_names: tuple[str, ...] | None
     psi: float | None
     cutoff: int | None
-    noise: Literal["const", "none", "random"] | None
+    noise: NoiseName
     format: Format
     shard_size: Positive
     batch: Positive
@@ -98,13 +100,30 @@ class Job(BaseModel):
         first = shard * self.shard_size
         return [
             Drawn(i, self.seed + i, None if self.classes is None else self.classes[i % len(self.classes)])
-            for i in range(first, min(first + self.shard_size, self.count))
+            for i in range(first, first + self.size(shard))
         ]
+
+    def size(self, shard: int) -> int:
+        """Pictures in a shard."""
+        return min(self.shard_size, self.count - shard * self.shard_size)
+
+    def origin(self, drawn: Drawn) -> Origin:
+        """Where a picture comes from, as its file keeps it."""
+        return Origin(
+            bundle_digest=self.bundle_sha256,
+            bundle_name=self.bundle,
+            seed=drawn.seed,
+            label=drawn.label,
+            psi=self.psi,
+            cutoff=self.cutoff,
+            noise=self.noise,
+        )
 
     def differences(self, other: Job) -> list[str]:
         """What another job says differently, in words; the batch aside, which a job keeps from where it began."""
         mine, theirs = self.model_dump(exclude={"batch"}), other.model_dump(exclude={"batch"})
-        return [f"{name} is {_short(mine[name])} there, {_short(theirs[name])} here" for name in mine if mine[name] != theirs[name]]
+        names = [name for name in mine if mine[name] != theirs[name]]
+        return [f"{name} is {_short(mine[name])} there, {_short(theirs[name])} here" for name in names]
 
 
 def plan(
@@ -115,7 +134,7 @@ def plan(
     label: Label | Mapping[Label, int] | None = None,
     psi: float | None = None,
     cutoff: int | None = None,
-    noise: Literal["const", "none", "random"] | None = None,
+    noise: NoiseName | None = None,
     format: Format = "webdataset",
     shard_size: int | None = None,
 ) -> Job:
@@ -147,19 +166,21 @@ def plan(
     manifest = bundle.manifest
     spec = manifest.spec
     classes = _classes(label, spec.c_dim, manifest.labels)
-    bundle.generate([seed], None if classes is None else classes[0], psi, cutoff=cutoff, noise=noise)
+    first = None if classes is None else classes[0]
+    bundle.generate([seed], first, psi, cutoff=cutoff, noise=noise)
+    origin = origin_of(bundle, seed, first, psi, cutoff=cutoff, noise=noise)
     pixels = spec.resolution**2 * spec.image_channels
     usual = min(MOST_IN_A_SHARD, 1 << max(0, (SHARD_BYTES // pixels).bit_length() - 1))
     return Job(
-        bundle=manifest.name,
+        bundle=bundle.name,
         bundle_sha256=bundle.digest,
         count=count,
         seed=seed,
         classes=classes,
         class_names=None if manifest.labels is None or classes is None else tuple(manifest.labels),
-        psi=manifest.defaults.truncation_psi if psi is None and spec.has_w_space else psi,
+        psi=origin.psi,
         cutoff=cutoff,
-        noise=noise,
+        noise=origin.noise,
         format=format,
         shard_size=shard_size or usual,
         batch=bundle.a_run,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ganexport.bulk.plan import Drawn, Format, Job
 from ganexport.errors import MissingExtraError
-from ganexport.pictures import to_image
+from ganexport.picture_origin import encode_picture
 
 __all__ = ["WRITERS", "Map", "Writer", "check_format"]
 
@@ -51,12 +51,7 @@ def facts(job: Job, drawn: Drawn) -> dict[str, int | str]:
 
 
 def _pngs(job: Job, pictures: Pixels, drawn: Sequence[Drawn], each: Map) -> Iterable[bytes]:
-    def png(picture: Pixels, one: Drawn) -> bytes:
-        stream = io.BytesIO()
-        to_image(picture).save(stream, format="png")
-        return stream.getvalue()
-
-    return each(png, pictures, drawn)
+    return each(lambda picture, one: encode_picture(picture, "png", job.origin(one)), pictures, drawn)
 
 
 def _npz(job: Job, name: str, pictures: Pixels, drawn: Sequence[Drawn], each: Map) -> dict[str, bytes]:
@@ -100,7 +95,7 @@ def _webdataset(job: Job, name: str, pictures: Pixels, drawn: Sequence[Drawn], e
 
 
 def _parquet(job: Job, name: str, pictures: Pixels, drawn: Sequence[Drawn], each: Map) -> dict[str, bytes]:
-    """One table: `image` with its PNG, as Hugging Face's `datasets` reads it; `index`, `seed`, and with classes `label`."""
+    """One table: `image` with its PNG, as Hugging Face's `datasets` reads it, `index`, `seed`, `label` with classes."""
     import pyarrow
     import pyarrow.parquet
 
@@ -118,7 +113,7 @@ def _parquet(job: Job, name: str, pictures: Pixels, drawn: Sequence[Drawn], each
         features["label"] = {"names": list(job.class_names), "_type": "ClassLabel"}
     table = pyarrow.table(columns).replace_schema_metadata({"huggingface": _json({"info": {"features": features}})})
     stream = io.BytesIO()
-    pyarrow.parquet.write_table(table, stream, compression="none", store_schema=False)  # PNG is compressed already
+    pyarrow.parquet.write_table(table, stream, compression="none")  # PNG is compressed already
     return {f"{name}.parquet": stream.getvalue()}
 
 

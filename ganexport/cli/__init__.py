@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import typer
 
-from ganexport.cli import convert, directions, encode, inspect, play, serve, site, triton  # noqa: F401 (their verbs)
+from ganexport.cli import bulk, convert, directions, encode, inspect, play, serve, site, triton  # noqa: F401 (verbs)
 from ganexport.cli._shared import app
 from ganexport.errors import GanExportError, UserError
 from ganexport.terminal import errors, say_error

@@ -13,6 +13,6 @@ class Told:
         if steps is not None:
             self.steps[text] = (0, steps)
 
-    def step(self) -> None:
+    def step(self, count: int = 1) -> None:
         done, steps = self.steps[self.stages[-1]]
-        self.steps[self.stages[-1]] = (done + 1, steps)
+        self.steps[self.stages[-1]] = (done + count, steps)
