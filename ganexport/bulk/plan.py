@@ -12,8 +12,9 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ganexport.bundle import Bundle, Label
+from ganexport.bundle import Bundle
 from ganexport.errors import OptionError
+from ganexport.inputs import Label
 from ganexport.latents import label_index
 from ganexport.picture_origin import Origin, origin_of
 
