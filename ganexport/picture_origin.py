@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganexport.bundle import Bundle
 from ganexport.errors import OptionError
+from ganexport.inputs import mapping_inputs
+from ganexport.latents import z_from_seed
 from ganexport.pictures import PictureFormat, check_picture, encode, enlarge, picture_size, read_text, save_picture
 from ganexport.spec import Sha256, explain
 
@@ -84,8 +86,10 @@ def origin_of(
     Raises:
         OptionError: An argument has no meaning for this generator.
     """
-    manifest, labels = bundle.manifest, bundle.labels_of(label, 1)
-    usual = manifest.defaults.truncation_psi if manifest.spec.has_w_space else None
+    manifest, spec = bundle.manifest, bundle.manifest.spec
+    mapping_inputs(manifest, z_from_seed(seed, spec.z_dim), label, psi, cutoff)  # refuses what generate would
+    labels = bundle.labels_of(label, 1)
+    usual = manifest.defaults.truncation_psi if spec.has_w_space else None
     try:
         return Origin(
             bundle_digest=bundle.digest,

@@ -142,7 +142,7 @@ MAY_IMPORT = {
     "describe": ("importers", "manifest", "picture_origin", "pictures", "source"),
     "demo": ("atomic", "bundle", "convert", "generator", "manifest", "pictures", "progress", "site", "verify"),
     "play": ("bundle", "directions.attributes", "latent_files", "latents", "manifest", "pictures", "progress"),
-    "picture_origin": ("bundle", "pictures", "spec"),
+    "picture_origin": ("bundle", "inputs", "latents", "pictures", "spec"),
     "serve": ("bundle", "inputs", "latents", "manifest", "picture_origin", "pictures", "site", "spec"),
     "bulk": ("atomic", "bundle", "inputs", "latents", "picture_origin", "progress"),
     "triton": ("atomic", "bundle", "latents", "manifest", "progress", "runtimes", "weights"),

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,6 +132,22 @@ def test_what_is_left_out_is_the_bundles_default(tiny: Bundle, dcgan_bundle: Pat
     np.testing.assert_array_equal(
         draw_again(open_bundle(dcgan_bundle), plain), open_bundle(dcgan_bundle).generate([1])[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1, "label": 0}, "a seed is a whole number from 0"),
+        ({"seed": 1}, "this generator has 3 classes: say which"),
+        ({"seed": 1, "label": "oak"}, "class 'oak' is unknown"),
+        ({"seed": 1, "label": 0, "psi": float("nan")}, "psi must be a finite number"),
+        ({"seed": 1, "label": 0, "cutoff": -1}, "cutoff counts layers from 0"),
+        ({"seed": 1, "label": 0, "noise": "some"}, "noise: Input should be 'const', 'none' or 'random'"),
+    ],
+)
+def test_what_generate_refuses_has_no_origin(arguments: dict[str, Any], message: str, tiny: Bundle) -> None:
+    with pytest.raises(OptionError, match=message):
+        origin_of(tiny, **arguments)
 
 
 def test_another_bundle_is_refused(tiny: Bundle, tiny_bundle: Path, tmp_path: Path) -> None:
