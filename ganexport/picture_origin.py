@@ -125,12 +125,13 @@ def draw_again(bundle: Bundle, origin: Origin) -> NDArray[np.uint8]:
 def encode_picture(pixels: NDArray[np.uint8], kind: PictureFormat, origin: Origin | None = None) -> bytes:
     """A picture [H, W, C] as the bytes of a PNG, WebP (lossless) or JPEG that says where it comes from.
 
-    The same picture of the same origin gives the same bytes.
+    The same picture of the same origin gives the same bytes. It is made for services: quick, and somewhat larger than
+    what `save_picture` writes.
 
     Raises:
         OptionError: There is no such format.
     """
-    return encode(pixels, kind, {} if origin is None else {KEYWORD: origin.to_text()})
+    return encode(pixels, kind, {} if origin is None else {KEYWORD: origin.to_text()}, quick=True)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def read_origin(path: Path) -> Origin:
 
 
 def redraw_file(path: Path, bundle: Bundle, output: Path) -> Origin:
-    """Draw the picture of a file again, as large as it is there; that of a PNG gives the same file.
+    """Draw the picture of a file again, as large as it is there.
 
     Args:
         path: A picture that says where it comes from.

@@ -184,7 +184,9 @@ def grid(pictures: Pixels, columns: int, rows: int) -> Pixels:
     return tiled.reshape(rows * h, columns * w, c)
 
 
-def encode(picture: Pixels, kind: PictureFormat, text: Mapping[str, str] = {}, *, lossless: bool = True) -> bytes:
+def encode(
+    picture: Pixels, kind: PictureFormat, text: Mapping[str, str] = {}, *, lossless: bool = True, quick: bool = False
+) -> bytes:
     """One picture [H, W, C] as the bytes of a file, the same ones every time.
 
     Args:
@@ -192,6 +194,8 @@ def encode(picture: Pixels, kind: PictureFormat, text: Mapping[str, str] = {}, *
         kind: `png`, `webp` or `jpeg`.
         text: Where it comes from, by name: PNG's texts, or in the others EXIF's description in ASCII.
         lossless: Whether a WebP keeps every pixel.
+        quick: Whether to take a third of the time for a PNG and a twentieth for a lossless WebP, and up to a quarter
+            more bytes.
 
     Returns:
         The file's bytes.
@@ -207,9 +211,10 @@ def encode(picture: Pixels, kind: PictureFormat, text: Mapping[str, str] = {}, *
         info = PngInfo()
         for name, value in text.items():
             info.add_text(name, value)
-        to_image(picture).save(file, format="png", pnginfo=info)
+        to_image(picture).save(file, format="png", pnginfo=info, compress_level=1 if quick else 6)
     elif kind == "webp":
-        to_image(picture).save(file, format="webp", lossless=lossless, exact=lossless, exif=comment)
+        effort = {"method": 0, "quality": 0} if quick and lossless else {}
+        to_image(picture).save(file, format="webp", lossless=lossless, exact=lossless, exif=comment, **effort)
     elif kind == "jpeg":
         to_image(opaque(picture)).save(file, format="jpeg", quality=JPEG_QUALITY, subsampling=0, exif=comment)
     else:
