@@ -22,6 +22,9 @@ def serve(
     window: Annotated[float, typer.Option(help="Milliseconds to wait for more requests to draw at once.")] = 2.0,
     deadline: Annotated[float, typer.Option(help="Seconds after which a request is given up.")] = 30.0,
     most_pictures: Annotated[int, typer.Option(help="Pictures of one request.")] = 64,
+    most_connections: Annotated[int, typer.Option(help="Connections at once.")] = 1024,
+    read_timeout: Annotated[float, typer.Option(help="Seconds for headers, and for each part of a body.")] = 10.0,
+    write_timeout: Annotated[float, typer.Option(help="Seconds that a client may read nothing.")] = 30.0,
     drain: Annotated[float, typer.Option(min=0.0, help="Seconds of `not ready` before a stop by SIGTERM.")] = 0.0,
     token: Annotated[
         Path | None, typer.Option("--token-file", help="File with the token that callers must send.")
@@ -44,5 +47,8 @@ def serve(
         window=window / 1000,
         deadline=deadline,
         most_pictures=most_pictures,
+        most_connections=most_connections,
+        read_timeout=read_timeout,
+        write_timeout=write_timeout,
     )
     run_server(bundles, settings, host=host, port=port, workers=workers, demo=demo, drain=drain)

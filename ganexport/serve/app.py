@@ -63,6 +63,7 @@ def build_app(bundles: Sequence[Bundle], settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its page would load a program from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.models = models
     add_error_handlers(app)

@@ -23,7 +23,7 @@ Noise = Literal["const", "none", "random"]
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Mix(_Request):

@@ -13,7 +13,7 @@ from support.shipped import DIGITS
 from ganexport.bundle import Bundle, open_bundle
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, dcgan_bundle: Path) -> Iterator[Server]:
     """The digits (classes, w space, noise) and a DCGAN (nothing of these)."""
     with served(tmp_path_factory.mktemp("serve"), DIGITS, dcgan_bundle, "--most-pictures", "32") as running:
@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, dcgan_bundle: Path) -> Iter
         assert not running.troubles()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client(server: Server) -> Iterator[httpx.Client]:
     with server.client() as client:
         yield client
