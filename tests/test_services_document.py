@@ -18,10 +18,13 @@ import yaml
 from google.protobuf import text_format
 from PIL import Image
 from support.native import cpp_folder, node_modules
+from support.serving import served
+from support.triton_model import TritonModel, over_http
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from ganexport import open_bundle
 from ganexport.latents import z_from_seed
+from ganexport.triton import write_repository
 
 TEXT = (Path(__file__).parents[1] / "docs" / "services.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(?P<language>\w+)?(?: (?P<file>\S+))?\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -126,6 +129,20 @@ def test_the_commands_for_triton(folder: Path) -> None:
         assert list(folder.glob(pattern)), f"{pattern} is not there"
 
 
+def ask(address: str, folder: Path, digits_bundle: Path) -> None:
+    """Follow the client, and look at what it got."""
+    (folder / "ask.py").write_text(code("ask.py"), encoding="utf-8")
+    assert run(f"python ask.py {address}", folder) == ""
+    expected = open_bundle(digits_bundle).generate(SEEDS, label=LABEL)
+    np.testing.assert_allclose(np.load(folder / "images.npy").astype(int), expected, atol=1)
+
+
+def test_a_client_of_triton(folder: Path, digits_bundle: Path) -> None:
+    (placed,) = write_repository([digits_bundle], folder / "repository")
+    with over_http(TritonModel(placed.folder)) as address:
+        ask(address, folder, digits_bundle)
+
+
 def test_the_addition_to_its_configuration_is_valid() -> None:
     (block,) = (one for one in section("## Triton and KServe") if one["code"].startswith("optimization"))
     config = text_format.Parse(block["code"], ModelConfig())
@@ -173,3 +190,14 @@ def test_the_container_has_the_bundle_that_it_serves_and_no_rights() -> None:
     (container,) = manifest("serve.yaml")["spec"]["predictor"]["containers"]
     assert str(container["ports"][0]["containerPort"]) == port
     assert port in container_command()
+
+
+def test_the_same_client_of_the_containers_server(folder: Path, digits_bundle: Path) -> None:
+    command = container_command()
+    assert command[:2] == ["ganexport", "serve"]
+    here = {"/bundles/digits": str(digits_bundle), "0.0.0.0": "127.0.0.1"}
+    with served(folder, *(here.get(word, word) for word in command[2:])) as server, server.client() as client:
+        (container,) = manifest("serve.yaml")["spec"]["predictor"]["containers"]
+        for probe in ("readinessProbe", "livenessProbe"):
+            assert client.get(container[probe]["httpGet"]["path"]).status_code == 200
+        ask(f"127.0.0.1:{server.port}", folder, digits_bundle)

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from google.protobuf import text_format
 from safetensors.numpy import load_file
 from support.generators import make_generator, stylegan2_spec
 from support.stylegan3 import stylegan3_spec, stylegan3_tensors
 from support.trees import files_of, tree
-from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup, ModelWarmup
+from support.triton_model import TritonModel, type_name
+from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from ganexport import cli
 from ganexport.convert import ConvertOptions
@@ -26,35 +26,7 @@ from ganexport.manifest import MANIFEST_NAME, Graph, GraphTensor, read_manifest
 from ganexport.triton import TritonOptions, write_repository
 from ganexport.triton.config import Warmup, config_text
 
-NUMPY = {"TYPE_FP32": np.dtype("<f4"), "TYPE_UINT8": np.dtype("u1")}
 ONNX = {"tensor(float)": "TYPE_FP32", "tensor(uint8)": "TYPE_UINT8"}
-
-
-def read_config(model: Path) -> ModelConfig:
-    return text_format.Parse((model / "config.pbtxt").read_text(encoding="utf-8"), ModelConfig())
-
-
-def type_name(number: int) -> str:
-    return str(ModelConfig.DESCRIPTOR.file.enum_types_by_name["DataType"].values_by_number[number].name)
-
-
-def session(model: Path, version: int = 1) -> onnxruntime.InferenceSession:
-    file = model / str(version) / "model.onnx"
-    return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-
-
-def warm_up(model: Path, config: ModelConfig, sample: ModelWarmup) -> np.ndarray:
-    """As Triton does: so many requests of one picture with the files' values, reshaped, and joined to a batch."""
-    feeds = {}
-    for tensor in config.input:
-        one = sample.inputs[tensor.name]
-        assert list(one.dims) == list(tensor.dims)
-        assert one.data_type == tensor.data_type
-        values = np.fromfile(model / "warmup" / one.input_data_file, NUMPY[type_name(one.data_type)])
-        shape = list(tensor.reshape.shape) if tensor.HasField("reshape") else list(tensor.dims)
-        feeds[tensor.name] = np.concatenate([values.reshape(1, *shape)] * sample.batch_size)
-    (images,) = session(model).run([one.name for one in config.output], feeds)
-    return np.asarray(images)
 
 
 @pytest.fixture
@@ -78,11 +50,12 @@ EVERY = ("digits_bundle", "tiny_bundle", "dcgan_bundle", "conditional_dcgan_bund
 @pytest.mark.parametrize("bundle", EVERY, indirect=True)
 def test_its_configuration_is_that_of_the_graph(bundle: Path, tmp_path: Path) -> None:
     (placed,) = write_repository([bundle], tmp_path / "repository")
-    config = read_config(placed.folder)
+    model = TritonModel(placed.folder)
+    config = model.config
     assert config.name == placed.folder.name == placed.name
     assert (config.backend, config.platform) == ("onnxruntime", "onnxruntime_onnx")
-    graph = session(placed.folder)
-    for tensors, real in ((config.input, graph.get_inputs()), (config.output, graph.get_outputs())):
+    graphs = ((config.input, model.session.get_inputs()), (config.output, model.session.get_outputs()))
+    for tensors, real in graphs:
         assert [one.name for one in tensors] == [one.name for one in real]
         for one, other in zip(tensors, real, strict=True):
             assert type_name(one.data_type) == ONNX[other.type]
@@ -100,14 +73,14 @@ def test_its_configuration_is_that_of_the_graph(bundle: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("bundle", EVERY, indirect=True)
 def test_the_runs_before_it_is_ready_draw_the_recorded_picture(bundle: Path, tmp_path: Path) -> None:
     (placed,) = write_repository([bundle], tmp_path / "repository", TritonOptions(max_batch=5))
-    config = read_config(placed.folder)
-    assert [sample.batch_size for sample in config.model_warmup] == [1, 5]
-    assert len({sample.name for sample in config.model_warmup}) == 2
+    model = TritonModel(placed.folder)
+    samples = model.config.model_warmup
+    assert [sample.batch_size for sample in samples] == [1, 5]
+    assert len({sample.name for sample in samples}) == 2
     expected = load_file(bundle / "goldens.safetensors")["one.images"][0]
-    for sample in config.model_warmup:
-        images = warm_up(placed.folder, config, sample)
+    for sample in samples:
+        images = model.warm_up(sample)
         assert (images.dtype, images.shape) == (np.uint8, (sample.batch_size, *expected.shape))
-        assert list(images.shape[1:]) == list(config.output[0].dims)
         assert np.abs(images.astype(int) - expected).max() <= 1
 
 
@@ -121,11 +94,11 @@ def test_what_lies_where(digits_bundle: Path, dcgan_bundle: Path, tmp_path: Path
     assert files_of(repository / "tiny-dcgan") == {*own, "warmup/one.z"}
     assert (repository / "digits" / "7" / "ganexport.json").read_bytes() == (digits_bundle / MANIFEST_NAME).read_bytes()
     names = (repository / "digits" / "labels.txt").read_text(encoding="utf-8").splitlines()
-    parameters = read_config(repository / "digits").parameters
+    parameters = TritonModel(repository / "digits").config.parameters
     assert names == json.loads(parameters["labels"].string_value) == [str(i) for i in range(10)]
     assert parameters["z_distribution"].string_value == "normal"
     assert float(parameters["default_truncation_psi"].string_value) == 1.0
-    assert set(read_config(repository / "tiny-dcgan").parameters) == {"z_distribution"}
+    assert set(TritonModel(repository / "tiny-dcgan").config.parameters) == {"z_distribution"}
     assert {path.name for path in repository.parent.iterdir()} == {"repository"}, "nothing temporary is left"
 
 
@@ -143,20 +116,20 @@ def test_weight_files_lie_beside_the_graph(tmp_path: Path, monkeypatch: pytest.M
     assert len(beside) > 2
     assert files_of(placed.folder / "1") == {"model.onnx", "ganexport.json", *beside}
     shutil.rmtree(bundle / "onnx")  # what it draws comes from the repository alone
-    config = read_config(placed.folder)
+    model = TritonModel(placed.folder)
     expected = load_file(bundle / "goldens.safetensors")["one.images"]
-    assert np.abs(warm_up(placed.folder, config, config.model_warmup[0]).astype(int) - expected).max() <= 1
+    assert np.abs(model.warm_up(model.config.model_warmup[0]).astype(int) - expected).max() <= 1
 
 
 def test_a_batch_of_one_is_not_waited_for(digits_bundle: Path, tmp_path: Path) -> None:
     options = TritonOptions(max_batch=1, queue_delay=250)
     (placed,) = write_repository([digits_bundle], tmp_path / "one", options)
-    config = read_config(placed.folder)
+    config = TritonModel(placed.folder).config
     assert config.max_batch_size == 1
     assert not config.HasField("dynamic_batching")
     assert [sample.batch_size for sample in config.model_warmup] == [1]
     (placed,) = write_repository([digits_bundle], tmp_path / "some", TritonOptions(max_batch=4, queue_delay=250))
-    assert read_config(placed.folder).dynamic_batching.max_queue_delay_microseconds == 250
+    assert TritonModel(placed.folder).config.dynamic_batching.max_queue_delay_microseconds == 250
 
 
 def test_any_name_is_written_so_that_it_is_read_again() -> None:
@@ -194,9 +167,10 @@ def test_another_version_leaves_the_rest_alone(repository: Path, digits_bundle: 
     added = {"digits/12", "digits/12/model.onnx", "digits/12/ganexport.json"}
     assert after.keys() - before.keys() == added
     assert {name: after[name] for name in before} == before
-    config = read_config(placed.folder)
+    model = TritonModel(placed.folder)
+    assert model.version == 12
     expected = load_file(digits_bundle / "goldens.safetensors")["one.images"]
-    assert np.abs(warm_up(placed.folder, config, config.model_warmup[0]).astype(int) - expected).max() <= 1
+    assert np.abs(model.warm_up(model.config.model_warmup[0]).astype(int) - expected).max() <= 1
 
 
 def test_another_model_leaves_the_rest_alone(repository: Path, dcgan_bundle: Path) -> None:
@@ -215,7 +189,7 @@ def test_a_version_is_replaced_by_force_alone(repository: Path, digits_bundle: P
     write_repository([digits_bundle], repository, TritonOptions(version=2))
     (repository / "digits" / "2" / "model.onnx").write_bytes(b"old")
     write_repository([digits_bundle], repository, TritonOptions(version=2, force=True))
-    assert session(repository / "digits", 2).get_inputs()
+    assert TritonModel(repository / "digits").session.get_inputs()
     assert tree(repository)["digits/config.pbtxt"] == before["digits/config.pbtxt"]
     shutil.rmtree(repository / "digits" / "2")
     write_repository([digits_bundle], repository, TritonOptions(force=True))
