@@ -194,7 +194,7 @@ ONLY_IN: dict[str, tuple[str, ...] | None] = {
 
 SERVER = (
     *(f"serve/{name}.py" for name in ("app", "connection", "errors", "inference", "limits", "metrics", "models")),
-    *(f"serve/{name}.py" for name in ("pictures", "run", "watch")),
+    *(f"serve/{name}.py" for name in ("page", "pictures", "run", "watch")),
 )
 AT_IMPORT = {
     "tensorflow": ("ops/tensorflow_ops.py",),

@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
 from pydantic.json_schema import models_json_schema
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from ganexport import __version__
 from ganexport.bundle import Bundle
@@ -21,6 +20,7 @@ from ganexport.serve.inference import inference_routes
 from ganexport.serve.limits import Limits
 from ganexport.serve.metrics import CONTENT_TYPE, Metrics
 from ganexport.serve.models import Models, check_names
+from ganexport.serve.page import Page
 from ganexport.serve.pictures import picture_routes
 from ganexport.serve.settings import Settings
 from ganexport.serve.tensors import InferRequest
@@ -71,7 +71,7 @@ def build_app(bundles: Sequence[Bundle], settings: Settings) -> FastAPI:
     app.include_router(inference_routes(models, settings))
     _add_operations(app, models, metrics)
     if settings.site is not None:
-        app.mount("/", StaticFiles(directory=settings.site, html=True), name="page")
+        app.mount("/", Page(directory=settings.site, html=True), name="page")
     app.add_middleware(Limits, settings=settings)
     if settings.cors:
         exposed = ("ETag", "Retry-After", "X-Request-ID", "Ganexport-Shape", "Inference-Header-Content-Length")

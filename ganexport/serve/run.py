@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -95,6 +96,8 @@ def run_server(
         if workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:
+            # uvicorn raises the signal again at its end; a server that was told to stop, and did, has not failed.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             uvicorn.Server(config).run(sockets=[listener])
 
 
