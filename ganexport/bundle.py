@@ -49,7 +49,7 @@ class Bundle:
         manifest: What `ganexport.json` says.
         digest: SHA-256 of `ganexport.json`, which states every other file's: two bundles of one digest are the same.
         providers: On what it runs, tried in this order.
-        memory_limit: Bytes that drawing may need; None for the usual size of a run.
+        memory_limit: Bytes that a run of the graphs may need; None for the usual size of a run.
     """
 
     def __init__(self, path: Path, providers: str | Sequence[str] = "cpu", memory_limit: int | None = None) -> None:
@@ -73,10 +73,10 @@ class Bundle:
     @property
     def a_run(self) -> int:
         """Pictures to draw in one run of the graphs: as many as the memory limit allows, and one at least."""
-        resolution = self.manifest.spec.resolution
+        spec = self.manifest.spec
         if self.memory_limit is None:
-            return max(1, PIXELS_A_RUN // resolution**2)
-        return max(1, pictures_within(self.memory_limit, resolution))
+            return max(1, PIXELS_A_RUN // spec.resolution**2)
+        return max(1, pictures_within(self.memory_limit, spec))
 
     def generate(
         self,
@@ -384,8 +384,8 @@ def open_bundle(path: str | Path, *, providers: str | Sequence[str] = "cpu", mem
         path: The folder.
         providers: On what to draw: `cpu`, `cuda`, `tensorrt` and others out of `ganexport.runtimes.providers`; of
             several, the first that can start here, with the later ones for what it cannot do.
-        memory_limit: Bytes that drawing may need in all, as far as can be told beforehand: batches are split so that
-            they keep within it. Without one, four pictures of 256² go into a run, one of 512² or more.
+        memory_limit: Bytes that the program may need for a run, as far as can be told beforehand: batches are split so
+            that they keep within it. Without one, four pictures of 256² go into a run, one of 512² or more.
 
     Returns:
         A bundle, which loads its graphs when they are first needed; threads may share it.

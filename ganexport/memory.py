@@ -1,26 +1,60 @@
-"""How much memory drawing needs, told beforehand."""
+"""How much memory drawing needs, told beforehand from a generator's spec."""
 
 from __future__ import annotations
 
-__all__ = ["bytes_needed", "pictures_within"]
+from typing import Any
+
+from ganexport.errors import BundleError
+from ganexport.manifest import SpecSummary
+
+__all__ = ["BASE", "bytes_a_picture", "bytes_needed", "pictures_within"]
 
 BASE = 600_000_000
 """Bytes of the program, the runtime and the weights."""
-A_ROW = 860_000
-"""Bytes a row of a picture: feature maps, of which there are half as many at twice the resolution."""
-A_PIXEL = 540
-"""Bytes a pixel: what has as many channels as the picture has, and their copies."""
+MAPS = 11
+"""How many times the largest layer's maps are held at once, with what the runtime keeps in reserve."""
+WIDE_MAPS = 18
+"""The same from `WIDE` channels on, where Winograd's form of a convolution has copies of its own."""
+WIDE = 64
+FINER_MAPS = 4
+"""The same in StyleGAN3, of the maps at the higher sampling rate of its activations."""
+PIXEL = 64
+"""Bytes for each pixel: the picture, and its way to whole grey levels."""
 
 
-def bytes_needed(resolution: int, count: int) -> int:
-    """Bytes that drawing `count` pictures in one run of the graphs needs at most.
+def bytes_a_picture(spec: SpecSummary) -> int:
+    """Bytes that each picture of a run needs at most on a processor.
 
-    Fitted from above to StyleGAN2 of published widths on a processor (`docs/performance.md`: 64² to 1024², one and
-    eight pictures), which other generators of the same resolution hardly exceed; narrow ones need much less.
+    Fitted from above to what StyleGAN2 of published widths took (docs/performance.md) and to StyleGAN3. A spec
+    that does not tell its widths is taken for StyleGAN2's configuration F, which is wider than most.
+
+    Raises:
+        BundleError: What the spec says of its layers cannot be read.
     """
-    return BASE + count * (A_ROW * resolution + A_PIXEL * resolution**2)
+    told: dict[str, Any] = spec.model_extra or {}
+    try:
+        if channels := told.get("channels"):
+            maps = max(_maps(int(width), 4 << min(i, 10)) for i, width in enumerate(channels))
+        elif (layers := told.get("layers")) and "up_taps" in layers[0]:
+            sides = [(one["size"] - 1) * one["down"] + one["down_taps"] for one in layers]
+            maps = max(FINER_MAPS * one["channels"] * side**2 for one, side in zip(layers, sides, strict=True))
+        else:
+            maps = _maps(min(512, 32768 // spec.resolution), spec.resolution)
+        return int(4 * maps + PIXEL * spec.resolution**2)
+    except (KeyError, TypeError, ValueError):
+        raise BundleError(f"the manifest's spec of this {spec.architecture} has layers that cannot be read") from None
 
 
-def pictures_within(limit: int, resolution: int) -> int:
-    """How many pictures of this resolution one run may draw to keep within `limit` bytes; 0 if not even one fits."""
-    return max(0, limit - BASE) // (bytes_needed(resolution, 1) - BASE)
+def bytes_needed(spec: SpecSummary, count: int) -> int:
+    """Bytes that drawing `count` pictures in one run of the graphs needs at most on a processor."""
+    return BASE + count * bytes_a_picture(spec)
+
+
+def pictures_within(limit: int, spec: SpecSummary) -> int:
+    """How many pictures one run may draw to keep within `limit` bytes; 0 if not even one fits."""
+    return max(0, limit - BASE) // bytes_a_picture(spec)
+
+
+def _maps(channels: int, side: int) -> int:
+    """Numbers that are held where a layer has so many maps of this size."""
+    return (WIDE_MAPS if channels >= WIDE else MAPS) * channels * side**2

@@ -65,7 +65,7 @@ MAY_IMPORT = {
     ),
     "latent_files": ("weights",),
     "inputs": ("latents", "manifest"),
-    "memory": (),
+    "memory": ("manifest",),
     "encoded": (),
     "bundle_files": ("manifest", "weights"),
     "bundle": (
