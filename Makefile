@@ -4,7 +4,7 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 UV     := $(shell command -v uv || echo .cache/uv/bin/uv)
 SYNC   := UV_PYTHON_PREFERENCE=system $(UV) sync --frozen --quiet --compile-bytecode
-EVERYTHING := --extra cpu --extra node --extra train --extra keras --extra browser --extra video
+EVERYTHING := --extra cpu --extra node --extra train --extra keras --extra browser --extra video --extra serve --extra bulk --extra ray
 
 .NOTPARALLEL:
 .PHONY: demo test soak web lint browser env-demo env clean

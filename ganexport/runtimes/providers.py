@@ -27,7 +27,7 @@ class Provider:
 
 PROVIDERS: dict[str, Provider] = {
     "cpu": Provider("CPUExecutionProvider", '"ganexport[cpu]"'),
-    # TF32 rounds what goes into products to 10 bits: up to half a grey level, for a third of the time.
+    # TF32 rounds what goes into products to 10 bits: up to half a grey level off, in 0.6 to 0.9 of the time.
     "cuda": Provider("CUDAExecutionProvider", '"ganexport[gpu]"', {"use_tf32": "0"}),
     "tensorrt": Provider("TensorrtExecutionProvider", '"ganexport[gpu]" tensorrt'),
     "migraphx": Provider("MIGraphXExecutionProvider", "onnxruntime-migraphx"),
