@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ganexport.cli._shared import app
+from ganexport.cli._drawing import Provider
+from ganexport.cli._shared import app, comma_parts
 
 __all__ = ["serve"]
 
@@ -17,6 +18,10 @@ def serve(
     bundles: Annotated[list[Path], typer.Argument(help="Folders of bundles, each served under its name.")],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes any that is free.")] = 8080,
+    provider: Provider = "cpu",
+    memory: Annotated[
+        float | None, typer.Option("--memory-limit", min=0.1, help="Gigabytes that drawing may need, of each model.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, each with every model.")] = 1,
     queue: Annotated[int, typer.Option(help="Pictures of one model that may wait.")] = 256,
     window: Annotated[float, typer.Option(help="Milliseconds to wait for more requests to draw at once.")] = 2.0,
@@ -51,4 +56,5 @@ def serve(
         read_timeout=read_timeout,
         write_timeout=write_timeout,
     )
-    run_server(bundles, settings, host=host, port=port, workers=workers, demo=demo, drain=drain)
+    opening = {"providers": comma_parts(provider), "memory_limit": None if memory is None else round(memory * 1e9)}
+    run_server(bundles, settings, host=host, port=port, workers=workers, demo=demo, drain=drain, opening=opening)

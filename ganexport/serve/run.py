@@ -65,7 +65,7 @@ def run_server(
         OptionError: A name, the port or a setting will not do.
         BundleError: A folder is no bundle.
     """
-    check_names([open_bundle(path) for path in bundles])
+    check_names([open_bundle(path, **(opening or {})) for path in bundles])
     with _listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="ganexport-serve-") as temporary:
         said = settings.to_dict()
         if demo:
