@@ -156,12 +156,22 @@ def _started(ort: Any, path: Path, options: Any, names: Sequence[str]) -> tuple[
         started = set(session.get_providers())
         if used := tuple(name for name in names if PROVIDERS[name].name in started):
             return session, used
-    if problem is not None:
+    if problem is not None and not _opens(ort, path, options):
         raise BundleError(problem)
     raise RuntimeUnavailableError(
         f"onnxruntime has {', '.join(names)} but cannot start it here: its driver or libraries are missing, or there "
         "is no such device. Choose another provider, or name one after it, such as cpu, to be taken then"
+        + (f" ({problem})" if problem else "")
     )
+
+
+def _opens(ort: Any, path: Path, options: Any) -> bool:
+    """Whether a graph is one that onnxruntime can run at all."""
+    try:
+        ort.InferenceSession(str(path), options, providers=[(PROVIDERS["cpu"].name, {})], enable_fallback=0)
+    except Exception:  # as above
+        return False
+    return True
 
 
 def _module() -> Any:
