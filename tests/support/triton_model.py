@@ -1,7 +1,7 @@
 """A model of a Triton repository, read with Triton's schema and run by its rules with ONNX Runtime; and behind HTTP.
 
-Triton itself runs nowhere that these tests run. What stands here is what its documents say that it does with a
-configuration: shapes that clients send, reshaping, batches of at most so many, warm-up.
+What its documents say that it does with a configuration: shapes that clients send, reshaping, batches of at most so
+many, warm-up. Triton itself, which takes a download, is tried in the soak tier.
 """
 
 from __future__ import annotations
