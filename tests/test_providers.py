@@ -127,4 +127,6 @@ def test_a_broken_graph_is_not_the_provider_s_fault(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "onnxruntime", Graphics({CUDA}))
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
     with pytest.raises(BundleError, match=r"cannot run .*broken\.onnx"):
-        OnnxSession(tmp_path / "broken.onnx", Graph(file="broken.onnx", resolution=None, inputs=(), outputs=()), ("cuda",))
+        OnnxSession(
+            tmp_path / "broken.onnx", Graph(file="broken.onnx", resolution=None, inputs=(), outputs=()), ("cuda",)
+        )
