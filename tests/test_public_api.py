@@ -53,13 +53,12 @@ def test_a_public_name_resolves_and_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PUBLIC - {"__version__", "GanExportError"}))
 def test_a_public_name_says_what_each_argument_is(name: str) -> None:
     found = getattr(import_module(ganexport._HOMES[name]), name)
-    text = inspect.getdoc(found) or ""
-    for method in ("generate",) if name == "Bundle" else ():
-        text += inspect.getdoc(getattr(found, method)) or ""
-        found = getattr(found, method)
-    names = [p for p in inspect.signature(found).parameters if p not in ("self", "path")]
-    for parameter in names:
-        assert re.search(rf"^\s*{parameter}: ", text, re.MULTILINE), f"{name}: nothing on `{parameter}`"
+    methods = ("generate", "latents", "draw", "mix", "walk", "encode") if name == "Bundle" else ()
+    for one in [found, *(getattr(found, method) for method in methods)]:
+        text = inspect.getdoc(one) or ""
+        names = [p for p in inspect.signature(one).parameters if p not in ("self", "path")]
+        for parameter in names:
+            assert re.search(rf"^\s*{parameter}: ", text, re.MULTILINE), f"{one.__qualname__}: nothing on `{parameter}`"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
