@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from support.trees import tree
 
 from ganexport import __version__, cli, open_bundle
-from ganexport.errors import GanExportError, ParityError, UserError
+from ganexport.errors import GanExportError, ParityError, ServiceError, UserError
 from ganexport.exporters import EXPORTERS
 from ganexport.manifest import MANIFEST_NAME, read_manifest
 from ganexport.pictures import grid
@@ -26,7 +26,7 @@ from ganexport.runtimes import RUNTIMES
 from ganexport.weights import file_sha256, read_tensors
 
 VERBS = ("info", "convert", "generate", "verify", "directions", "inspect", "site", "preview", "demo")
-VERBS += ("sweep", "walk", "mix", "arith", "encode", "add-encoder", "bulk", "triton")
+VERBS += ("sweep", "walk", "mix", "arith", "encode", "add-encoder", "bulk", "serve", "triton")
 
 
 @dataclass(frozen=True)
@@ -292,9 +292,13 @@ def test_status_follows_the_error_tree(
     def leaves(kind: type[GanExportError]) -> list[type[GanExportError]]:
         return [kind, *(leaf for child in kind.__subclasses__() for leaf in leaves(child))]
 
+    def made(kind: type[GanExportError]) -> GanExportError:
+        text = "it went [bold]wrong[/]"
+        return ServiceError(text, 503) if kind is ServiceError else kind(text)
+
     for kind in leaves(GanExportError):
 
-        def fail(*_: object, error: GanExportError = kind("it went [bold]wrong[/]")) -> None:  # noqa: B008
+        def fail(*_: object, error: GanExportError = made(kind)) -> None:  # noqa: B008
             raise error
 
         monkeypatch.setattr("ganexport.describe.describe", fail)
