@@ -294,7 +294,7 @@ def test_status_follows_the_error_tree(
 
     def made(kind: type[GanExportError]) -> GanExportError:
         text = "it went [bold]wrong[/]"
-        return ServiceError(text, 503) if kind is ServiceError else kind(text)
+        return kind(text, 503) if issubclass(kind, ServiceError) else kind(text)
 
     for kind in leaves(GanExportError):
 
