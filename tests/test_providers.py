@@ -125,7 +125,8 @@ def test_none_that_starts_is_an_error_and_not_a_slow_picture(
 
 def test_a_broken_graph_is_not_the_provider_s_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", Graphics({CUDA}))
-    (tmp_path / "broken.onnx").write_bytes(b"no graph")
+    graph = Graph(file="broken.onnx", resolution=None, inputs=(), outputs=())
+    (tmp_path / graph.file).write_bytes(b"no graph")
     with pytest.raises(BundleError, match=r"cannot run .*broken\.onnx"):
         OnnxSession(
             tmp_path / "broken.onnx", Graph(file="broken.onnx", resolution=None, inputs=(), outputs=()), ("cuda",)
