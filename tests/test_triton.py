@@ -197,13 +197,13 @@ def test_a_version_is_replaced_by_force_alone(repository: Path, digits_bundle: P
     assert tree(repository) == tree(tmp_path / "fresh"), "an only version takes its configuration with it"
 
 
-def test_versions_share_what_goes_in_and_out(repository: Path, dcgan_bundle: Path, tmp_path: Path) -> None:
+def test_versions_share_what_goes_in_and_out(repository: Path, digits_bundle: Path, dcgan_bundle: Path) -> None:
     before = tree(repository)
     with pytest.raises(OptionError, match=r"config.pbtxt is for other inputs or outputs, as version 1 of digits: give"):
         write_repository([dcgan_bundle], repository, TritonOptions(version=2), name="digits")
     (repository / "digits" / "labels.txt").write_text("nought\n")
     with pytest.raises(OptionError, match=r"labels.txt names other classes, as version 1 of digits"):
-        write_repository([Path("converted_models/digits")], repository, TritonOptions(version=2))
+        write_repository([digits_bundle], repository, TritonOptions(version=2))
     (repository / "digits" / "labels.txt").write_bytes(before["digits/labels.txt"])
     assert tree(repository) == before
 
@@ -236,6 +236,10 @@ def test_what_is_in_the_way_stays(digits_bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError, match="is no Triton model that could be replaced"):
         write_repository([digits_bundle], tmp_path, TritonOptions(force=True))
     assert files_of(tmp_path) == {"digits/thesis.txt"}
+    (tmp_path / MANIFEST_NAME).touch()
+    with pytest.raises(OutputExistsError, match="is a bundle: a repository inside it would spoil it"):
+        write_repository([digits_bundle], tmp_path, name="other")
+    assert files_of(tmp_path) == {"digits/thesis.txt", MANIFEST_NAME}
 
 
 def test_a_bundle_that_was_altered_leaves_nothing(digits_bundle: Path, dcgan_bundle: Path, tmp_path: Path) -> None:

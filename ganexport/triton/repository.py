@@ -27,7 +27,7 @@ from ganexport.atomic import atomic_folder
 from ganexport.bundle import Bundle, open_bundle
 from ganexport.errors import BundleError, CheckpointError, OptionError, OutputExistsError
 from ganexport.latents import noise_from_seeds
-from ganexport.manifest import MANIFEST_NAME, GoldenCase, Graph
+from ganexport.manifest import MANIFEST_NAME, GoldenCase, Graph, is_bundle
 from ganexport.progress import SILENT, Progress
 from ganexport.runtimes.onnxruntime import generate_feeds
 from ganexport.triton.config import Warmup, config_text, tensors_text
@@ -111,7 +111,7 @@ def write_repository(
     Raises:
         OptionError: No bundles, two of the same name, a number that means nothing, or a version that takes other
             inputs than those beside it.
-        OutputExistsError: The version is there and `force` was not given.
+        OutputExistsError: The version is there and `force` was not given, or something else is in the way.
         BundleError: A folder is no bundle, has no `onnx/generator.onnx`, or was altered.
     """
     models = _models(bundles, output, options, name)
@@ -138,6 +138,8 @@ def _models(bundles: Sequence[Path], output: Path, options: TritonOptions, name:
     """What is to be written; all that could be refused is refused here, before anything is."""
     if not bundles:
         raise OptionError("a repository needs at least one bundle")
+    if is_bundle(output):
+        raise OutputExistsError(f"{output} is a bundle: a repository inside it would spoil it; choose another output")
     if name is not None and len(bundles) > 1:
         raise OptionError(f"one name for {len(bundles)} bundles: leave it out, or write them one by one")
     for what, number, least in (("version", options.version, 1), ("queue delay", options.queue_delay, 0)):
