@@ -149,6 +149,7 @@ def test_the_addition_to_its_configuration_is_valid() -> None:
     (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
     assert accelerator.name == "cuda"
     assert dict(accelerator.parameters) == {"use_tf32": "0"}
+    assert {key: one.string_value for key, one in config.parameters.items()} == {"cudnn_conv_algo_search": "1"}
 
 
 def manifest(file: str) -> Any:
