@@ -113,7 +113,10 @@ async def drawn_for(request: Request, engine: Engine, order: Order) -> Pixels | 
     leaving = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait((drawing, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return await drawing if drawing.done() else None
+        if drawing.done():
+            return await drawing
+        await leaving  # raises what was wrong with the rest of the body, if anything
+        return None
     finally:
         drawing.cancel()
         leaving.cancel()

@@ -83,6 +83,7 @@ def run_server(
                 Connection, read_timeout=settings.read_timeout, write_timeout=settings.write_timeout
             ),
             ws="none",
+            lifespan="on",
             log_config=LOG_CONFIG,
             access_log=False,
             server_header=False,

@@ -302,3 +302,10 @@ def test_who_leaves_costs_nothing_more(server: Server, client: httpx.Client) -> 
     picture = client.post(IMAGES, content=body, headers={"Content-Type": "application/json"})
     assert np.frombuffer(picture.content, np.uint8).size == 32 * 32 * 32
     wait_for(lambda: b'ganexport_queue_pictures{model="digits"} 0.0' in client.get("/metrics").content, 10)
+
+
+def test_a_picture_s_request_with_a_body_that_does_not_come(impatient: Server) -> None:
+    """It draws without the body, or gives it up; in no case does it wait for ever."""
+    with connection(impatient) as opened:
+        opened.sendall(f"GET {IMAGE}?label=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n".encode())
+        assert opened.recv(1000).startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 408 "))

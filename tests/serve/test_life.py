@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.bare_python import run_bare
 from support.serving import Server, served, wait_for
 from support.shipped import DIGITS
 
@@ -172,6 +173,27 @@ def test_figures_and_log(server: Server, client: httpx.Client) -> None:
         assert f"ganexport_{name}" in figures
     assert "made/up" not in figures
     assert client.get("/healthz", headers={"X-Request-ID": b'x"\n{'.replace(b"\n", b" ")}).status_code == 200
+
+
+def test_without_the_extra_it_says_how_to_get_it() -> None:
+    program = """
+from ganexport.errors import MissingExtraError
+from ganexport.serve import create_app
+try:
+    create_app([])
+except MissingExtraError as error:
+    print(error)
+import sys
+from ganexport.cli import main
+sys.argv = ["ganexport", "serve", "digits"]
+main()
+"""
+    done = run_bare(program)
+    says = 'a server needs fastapi: pip install "ganexport[serve]"'
+    assert done.stdout == f"{says}\n", done.stderr
+    assert done.returncode == 2
+    assert 'pip install "ganexport[serve]"' in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
