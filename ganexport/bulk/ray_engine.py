@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ __all__ = ["draw_on_ray"]
 
 START_SECONDS = 300.0
 """How long to wait for a first actor, when there is none left that draws."""
+ON_GPU = ("cuda", "tensorrt", "migraphx")
+"""Providers of which an actor takes a graphics card of its own."""
 MOST_DEATHS = 3
 """Actors that may die of the same shard: it is the shard then, and not a machine that went away."""
 
@@ -27,13 +30,15 @@ MOST_DEATHS = 3
 class _Maker:
     """The actor: a copy of the bundle in a folder of its machine, and its session."""
 
-    def __init__(self, files: Mapping[str, bytes], job: str, address: str) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], job: str, address: str, providers: Sequence[str], memory_limit: int | None
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="ganexport-bulk-")
         for name, data in files.items():
             path = Path(self._folder.name) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        self._bundle = open_bundle(self._folder.name)
+        self._bundle = open_bundle(self._folder.name, providers=providers, memory_limit=memory_limit)
         self._job, self._place = Job.model_validate_json(job), open_place(address)
 
     def ready(self) -> None:
@@ -69,15 +74,18 @@ def draw_on_ray(
             "memory:// is this process's own; with --engine ray choose an output that every machine reaches"
         )
     with _cluster() as ray:
-        nodes = sum(node["Alive"] for node in ray.nodes())
+        on_gpu = bundle.providers[0] in ON_GPU
         files = ray.put({name: (bundle.path / name).read_bytes() for name in _needed(bundle)})
-        options = {"num_cpus": 1, "scheduling_strategy": "SPREAD", "max_restarts": 0}
-        maker = ray.remote(_Maker).options(**options)
+        maker = ray.remote(_Maker).options(
+            num_cpus=1, num_gpus=int(on_gpu), scheduling_strategy="SPREAD", max_restarts=0
+        )
+        units = sum(int(node["Resources"].get("GPU", 0)) if on_gpu else 1 for node in ray.nodes() if node["Alive"])
+        count = min(workers or max(1, units), len(shards))
 
         def start() -> Any:
-            return maker.remote(files, job.model_dump_json(), place.address)
+            return maker.remote(files, job.model_dump_json(), place.address, bundle.providers, bundle.memory_limit)
 
-        for shard, pictures in _Actors(ray, start, min(workers or nodes, len(shards))).make(shards):
+        for shard, pictures in _Actors(ray, start, count).make(shards):
             record = Record.read(place, job, shard)
             if record is None or any(place.size(name) != entry.bytes for name, entry in record.files.items()):
                 raise ExportError(
@@ -138,6 +146,7 @@ def _needed(bundle: Bundle) -> Iterator[str]:
 @contextmanager
 def _cluster() -> Iterator[Any]:
     """Ray, connected to the cluster of RAY_ADDRESS or to one of this machine alone."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of each run
     try:
         import ray
     except ImportError:

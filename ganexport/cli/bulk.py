@@ -46,6 +46,10 @@ def bulk(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Shards made at once: 1, with ray one for each machine.")
     ] = None,
+    provider: Annotated[str, typer.Option(help="What draws: cpu, cuda, …; several with commas between.")] = "cpu",
+    memory: Annotated[
+        float | None, typer.Option("--memory", metavar="GB", help="What drawing may need; larger batches suit a GPU.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw a dataset of pictures, in checksummed shards.
@@ -57,7 +61,8 @@ def bulk(
     from ganexport.bundle import open_bundle
 
     with progress() as shown:
-        opened = open_bundle(bundle)
+        limit = None if memory is None else _bytes(memory)
+        opened = open_bundle(bundle, providers=comma_parts(provider), memory_limit=limit)
         chosen: dict[str, Any] = {"format": format, "noise": noise, "label": _label(opened, label)}
         job = plan(opened, count, seed=seed, psi=psi, cutoff=cutoff, shard_size=shard_size, **chosen)
         range_ = None if shards is None else _shards(shards)
@@ -83,6 +88,13 @@ def _label(bundle: Bundle, text: str | None) -> str | dict[int | str, int] | Non
             raise OptionError(f"--label takes shares such as 3=2,7=1, each class once; found {text!r}")
         shares[name] = int(share)
     return shares
+
+
+def _bytes(gigabytes: float) -> int:
+    """A memory limit from gigabytes."""
+    if not 0 < gigabytes < 1e6:
+        raise OptionError(f"--memory takes gigabytes, such as 4 or 0.5; found {gigabytes}")
+    return int(gigabytes * 1e9)
 
 
 def _shards(text: str) -> range:

@@ -432,6 +432,8 @@ def test_the_command(
         (("--engine", "spark"), "an engine is local or ray"),
         (("--format", "zip"), "a format is webdataset"),
         (("--noise", "loud"), "noise"),
+        (("--provider", "abacus"), "no provider 'abacus'"),
+        (("--memory", "nan"), "--memory takes gigabytes"),
         (("--seed", "4294967290"), "go beyond that"),
     ],
 )
