@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import browser, large, synthesis, times, training
+from benchmarks import browser, bulk, large, synthesis, times, training
 from benchmarks.nets import paper_spec
 from benchmarks.plot import plot
-from benchmarks.report import machine, markdown, milliseconds, show, tables
+from benchmarks.report import machine, markdown, milliseconds, show, tables, times_as_long
 from ganexport.atomic import atomic_path, check_output
 from ganexport.errors import GanExportError, UserError
 from ganexport.progress import Progress
@@ -102,6 +102,18 @@ def _training(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
     return {"training": result}
 
 
+def _bulk(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
+    results = []
+    for resolution in options.resolution or (256,):
+        results.append(bulk.measure(resolution, options.runs or 5, shown))
+        title = f"Datasets of {results[-1]['pictures']} pictures of {resolution}²"
+        columns = (title, "pictures a second", "of the best session")
+        rows = results[-1]["rows"]
+        cells = [(row["name"], f"{row['a_second']:.2f}", times_as_long(row["of_best_session"])) for row in rows]
+        tables.print(table(columns, cells))
+    return {"bulk": results}
+
+
 def _sizes(options: argparse.Namespace) -> Iterator[tuple[int, int]]:
     for resolution in options.resolution or RESOLUTIONS:
         for batch in options.batch or BATCHES:
@@ -125,7 +137,14 @@ def _large(options: argparse.Namespace, shown: Progress) -> dict[str, Any]:
 
 
 _ALL = ("synthesis", "browser", "training")
-_PARTS = {"synthesis": _synthesis, "browser": _browser, "training": _training, "large": _large, "times": _times}
+_PARTS = {
+    "synthesis": _synthesis,
+    "browser": _browser,
+    "training": _training,
+    "large": _large,
+    "times": _times,
+    "bulk": _bulk,
+}
 
 
 if __name__ == "__main__":
