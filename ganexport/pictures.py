@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -45,6 +47,8 @@ PictureFormat = Literal["png", "webp", "jpeg"]
 
 FORMATS: tuple[PictureFormat, ...] = ("png", "webp", "jpeg")
 """PNG and WebP keep every pixel; JPEG does not."""
+READABLE = ("PNG", "WEBP", "JPEG", "GIF")
+"""Of whose files it is read where they come from, films among them."""
 JPEG_QUALITY = 95
 MAX_TEXT = 1 << 16
 """Of what a file says of itself."""
@@ -228,23 +232,31 @@ def read_text(path: Path, name: str) -> str | None:
     Raises:
         OptionError: The file cannot be read as a picture.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            found = image.info.get(name)  # a PNG's
-            if not isinstance(found, str):
-                comment = image.info.get("comment", b"")  # a GIF's
-                plain = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
-                described_as = image.getexif().get(DESCRIPTION)
-                whole = described_as if isinstance(described_as, str) else plain
-                head, _, found = whole.partition(": ")
-                found = found if head == name else None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise OptionError(f"{path} cannot be read as a picture: {error}") from None
+    with _opened(path) as image:
+        found = image.info.get(name)  # a PNG's
+        if not isinstance(found, str):
+            comment = image.info.get("comment", b"")  # a GIF's
+            described_as = image.getexif().get(DESCRIPTION, comment)
+            whole = described_as.decode("utf-8", "replace") if isinstance(described_as, bytes) else str(described_as)
+            head, _, rest = whole.partition(": ")
+            found = rest if head == name else None
     if found is not None and len(found) > MAX_TEXT:
         raise OptionError(f"what {path} says of itself is too long: {len(found):,} characters")
     return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image]:
+    """A picture file of a kind that `encode` writes, or a film, to be asked what it says; its pixels are not read."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is damaged in it: what can be read is read
+            with Image.open(path, formats=READABLE) as image:
+                yield image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise OptionError(f"{path} cannot be read as a picture: {error}") from None
 
 
 def is_picture(path: Path) -> bool:
@@ -260,13 +272,8 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         OptionError: The file cannot be read as a picture.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.width, image.height
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise OptionError(f"{path} cannot be read as a picture: {error}") from None
+    with _opened(path) as image:
+        return image.width, image.height
 
 
 def save_webp(picture: Pixels, path: Path, *, lossless: bool = True) -> None:

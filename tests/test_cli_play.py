@@ -126,6 +126,19 @@ def test_a_picture_of_a_folder_is_drawn_again(run: Callable[..., Any], dcgan_bun
     assert again.read_bytes() == first.read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_info_of_a_film(kind: str, run: Callable[..., Any], tiny_bundle: Path, tmp_path: Path) -> None:
+    film = tmp_path / f"walk.{kind}"
+    assert (
+        run("walk", tiny_bundle, "--seeds", "1,2", "--label", "0", "--frames", "2", "--size", "16", "-o", film)[0] == 0
+    )
+    status, out, _ = run("info", film, "--json")
+    assert status == 0
+    facts = json.loads(out)
+    assert facts | of(tiny_bundle) == facts
+    assert (facts["kind"], facts["verb"], facts["seeds"], facts["width"]) == ("picture", "walk", "1,2", 16)
+
+
 def test_what_cannot_be_drawn_again(
     run: Callable[..., Any], tiny_bundle: Path, digits_bundle: Path, tmp_path: Path
 ) -> None:

@@ -194,3 +194,21 @@ def test_files_that_say_nothing(tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(encode(picture(1), "png", {"ganexport": "x" * 70_000}))
     with pytest.raises(OptionError, match="too long: 70,000 characters"):
         read_facts(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_damaged_file_is_refused_or_read_but_nothing_else(name: str, tmp_path: Path) -> None:
+    whole, random = encode_picture(picture(3), name, ORIGIN), np.random.default_rng(5)  # type: ignore[arg-type]
+    read = refused = 0
+    for i in range(300):
+        data = bytearray(whole)
+        for at in random.integers(0, len(data) if i % 2 else 400, 3):
+            data[at] = random.integers(0, 256)
+        (tmp_path / "p").write_bytes(data[: random.integers(1, len(data))] if i % 5 == 0 else data)
+        try:
+            read_origin(tmp_path / "p")
+            read += 1
+        except OptionError:
+            refused += 1
+    assert read > 30
+    assert refused > 30
