@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnxruntime
 
 NODE = Path(__file__).parent / "onnxruntime_node"
 MODULES = NODE / "node_modules"
-HEADERS = MODULES / ".headers"
+INSTALLED, HEADERS = MODULES / ".installed", MODULES / ".headers"
 
 # A package of ONNX Runtime for phones and games, the only one in the registries at hand that has the C++ headers in it.
 # The library itself is the one that Python's package brings.
@@ -23,16 +26,19 @@ WITHIN = "/ios-arm64/onnxruntime.framework/Headers/"
 
 def node_modules() -> Path:
     """A folder of npm packages with `onnxruntime-node` in it."""
-    if not (MODULES / "onnxruntime-node").is_dir():  # its own scripts would fetch what a graphics card needs
-        _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=NODE)
+    with _alone():
+        if not INSTALLED.is_file():  # its own scripts would fetch what a graphics card needs
+            _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", cwd=NODE)
+            INSTALLED.touch()
     return MODULES
 
 
 def cpp_folder(folder: Path) -> None:
     """Lay out what ONNX Runtime's C++ release has: `include/` and `lib/`."""
     node_modules()
-    if not HEADERS.is_dir():
-        _fetch_headers()
+    with _alone():
+        if not HEADERS.is_dir():
+            _fetch_headers()
     (folder / "lib").mkdir(parents=True)
     (folder / "include").symlink_to(HEADERS)
     (library,) = Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so.*")
@@ -53,6 +59,14 @@ def _fetch_headers() -> None:
                     assert file is not None
                     (headers / Path(member.name).name).write_bytes(file.read())
         headers.rename(HEADERS)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process of the tests at a time."""
+    with (NODE / "package.json").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _npm(*arguments: str, cwd: Path) -> str:
