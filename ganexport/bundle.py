@@ -47,6 +47,7 @@ class Bundle:
     Attributes:
         path: Its folder.
         manifest: What `ganexport.json` says.
+        name: What the bundle is called.
         digest: SHA-256 of `ganexport.json`, which states every other file's: two bundles of one digest are the same.
         providers: On what it runs, tried in this order.
         memory_limit: Bytes that a run of the graphs may need; None for the usual size of a run.
@@ -55,6 +56,7 @@ class Bundle:
     def __init__(self, path: Path, providers: str | Sequence[str] = "cpu", memory_limit: int | None = None) -> None:
         self.path = path
         self.manifest: Manifest = read_manifest(path)
+        self.name = self.manifest.name
         self.digest: str = file_sha256(path / MANIFEST_NAME)
         self.providers = check_providers(providers)
         if self.providers != ("cpu",):
@@ -64,11 +66,6 @@ class Bundle:
         self.memory_limit = memory_limit
         self._sessions: dict[str, OnnxSession] = {}
         self._opening = Lock()
-
-    @property
-    def name(self) -> str:
-        """What the bundle is called."""
-        return self.manifest.name
 
     @property
     def a_run(self) -> int:
@@ -172,24 +169,24 @@ class Bundle:
             BundleError: The bundle has no ONNX target, or its graphs are broken.
             RuntimeUnavailableError: onnxruntime is not installed.
         """
-        spec, count = self.manifest.spec, len(latents)
+        spec, graphs, count = self.manifest.spec, self._graphs, len(latents)
         name, shape = ("ws", (spec.num_ws, spec.w_dim)) if spec.has_w_space else ("z", (spec.z_dim,))
         values = {name: rows(name, latents, (count, *shape))}
         if not spec.has_w_space:
             values |= class_inputs(self.manifest, label, count)
         elif label is not None:
             raise OptionError(f"ws have their class in them, so class {label!r} has no meaning here")
-        values |= further_inputs(self.manifest, self._graphs, count, inputs or {})
+        values |= further_inputs(self.manifest, graphs, count, inputs or {})
         if seeds is not None and len(seeds) != count:
             raise OptionError(f"{count} pictures have {count} seeds, found {len(seeds)}")
         if isinstance(noise, Mapping):
-            values |= noise_inputs(self.manifest, self._graphs, count, seeds, noise)
+            values |= noise_inputs(self.manifest, graphs, count, seeds, noise)
         drawn = []
         for part in self._parts(count):
             fed = {name: value[part] for name, value in values.items()}
             if not isinstance(noise, Mapping):  # drawn a part at a time, since noise of all pictures may be large
                 its = None if seeds is None else seeds[part]
-                fed |= noise_inputs(self.manifest, self._graphs, len(fed[name]), its, noise)
+                fed |= noise_inputs(self.manifest, graphs, len(fed[name]), its, noise)
             drawn.append(self._synthesised(fed))
         return drawn[0] if len(drawn) == 1 else np.concatenate(drawn)
 
@@ -283,6 +280,8 @@ class Bundle:
             RuntimeUnavailableError: onnxruntime cannot be used.
         """
         spec, numbers = self.manifest.spec, list(seeds)
+        further_inputs(self.manifest, self._graphs, 1, inputs or {})  # refused now, and not at the first frame
+        noise_inputs(self.manifest, self._graphs, 1, numbers[:1], noise)
         c = class_inputs(self.manifest, label, len(numbers)).get("c")
         if spec.has_w_space and c is not None and (c != c[:1]).any():
             path, c = walk_latents(self.latents(numbers, c, psi, cutoff=cutoff), frames, loop=loop), None

@@ -199,3 +199,6 @@ def test_a_walk_that_leads_nowhere(tiny: Bundle) -> None:
         tiny.walk([], 3, 0)
     with pytest.raises(OptionError, match="a keyframe and a frame each at least"):
         tiny.walk([1, 2], 0, 0)
+    for nonsense in ({"noise": "random"}, {"inputs": {"transform": np.eye(3)}}, {"cutoff": -1}):
+        with pytest.raises(OptionError):
+            tiny.walk([1, 2], 3, 0, **nonsense)  # and not when the first frame is asked for
