@@ -18,6 +18,8 @@ WIDE_MAPS = 18
 WIDE = 64
 FINER_MAPS = 4
 """The same in StyleGAN3, of the maps at the higher sampling rate of its activations."""
+ATTENTION_MAPS = 8 * 512
+"""Maps of a layer of attention, which works at half its block's size."""
 PIXEL = 64
 """Bytes for each pixel: the picture, and its way to whole grey levels."""
 
@@ -25,8 +27,8 @@ PIXEL = 64
 def bytes_a_picture(spec: SpecSummary) -> int:
     """Bytes that each picture of a run needs at most on a processor.
 
-    Fitted from above to what StyleGAN2 of published widths took (docs/performance.md) and to StyleGAN3. A spec
-    that does not tell its widths is taken for StyleGAN2's configuration F, which is wider than most.
+    Fitted from above to what StyleGAN2 of published widths took (docs/performance.md), to StyleGAN3 and to lucidrains.
+    A spec that does not tell its widths is taken for StyleGAN2's configuration F, which is wider than most.
 
     Raises:
         BundleError: What the spec says of its layers cannot be read.
@@ -35,6 +37,9 @@ def bytes_a_picture(spec: SpecSummary) -> int:
     try:
         if channels := told.get("channels"):
             maps = max(_maps(int(width), 4 << min(i, 10)) for i, width in enumerate(channels))
+            if "attention" in told:  # of lucidrains, which doubles its maps by bilinear resizing
+                attended = [ATTENTION_MAPS * int(size) ** 2 // 4 for size in told["attention"]]
+                maps = max(WIDE_MAPS * maps // MAPS, *attended, 0)
         elif (layers := told.get("layers")) and "up_taps" in layers[0]:
             sides = [(one["size"] - 1) * one["down"] + one["down_taps"] for one in layers]
             maps = max(FINER_MAPS * one["channels"] * side**2 for one, side in zip(layers, sides, strict=True))
