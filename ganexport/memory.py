@@ -36,10 +36,10 @@ def bytes_a_picture(spec: SpecSummary) -> int:
     told: dict[str, Any] = spec.model_extra or {}
     try:
         if channels := told.get("channels"):
-            maps = max(_maps(int(width), 4 << min(i, 10)) for i, width in enumerate(channels))
-            if "attention" in told:  # of lucidrains, which doubles its maps by bilinear resizing
-                attended = [ATTENTION_MAPS * int(size) ** 2 // 4 for size in told["attention"]]
-                maps = max(WIDE_MAPS * maps // MAPS, *attended, 0)
+            resized = "attention" in told  # lucidrains: maps are doubled by bilinear resizing, which takes copies too
+            attended = [ATTENTION_MAPS * int(size) ** 2 // 4 for size in told.get("attention", ())]
+            sides = [4 << min(i, 10) for i in range(len(channels))]
+            maps = max(*map(_maps, channels, sides, [resized] * len(sides)), *attended, 0)
         elif (layers := told.get("layers")) and "up_taps" in layers[0]:
             sides = [(one["size"] - 1) * one["down"] + one["down_taps"] for one in layers]
             maps = max(FINER_MAPS * one["channels"] * side**2 for one, side in zip(layers, sides, strict=True))
@@ -60,6 +60,6 @@ def pictures_within(limit: int, spec: SpecSummary) -> int:
     return max(0, limit - BASE) // bytes_a_picture(spec)
 
 
-def _maps(channels: int, side: int) -> int:
+def _maps(channels: int, side: int, copied: bool = False) -> int:
     """Numbers that are held where a layer has so many maps of this size."""
-    return (WIDE_MAPS if channels >= WIDE else MAPS) * channels * side**2
+    return (WIDE_MAPS if copied or channels >= WIDE else MAPS) * channels * side**2
