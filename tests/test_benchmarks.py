@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks import browser, synthesis
+from benchmarks import browser, bulk, synthesis
 from benchmarks.nets import feeds, make_generator, paper_spec, synthesis_multiply_adds
 from benchmarks.plot import plot
 from benchmarks.processes import NotMeasuredError, do, opened
@@ -81,6 +81,17 @@ def test_a_failing_contestant_says_why() -> None:
         do({"function": "benchmarks.peak:in_numpy"}, python=str(ROOT / "no-python"))
     with pytest.raises(NotMeasuredError, match="it ended with status 1: "):
         do({"function": "sys:exit"})
+
+
+def test_datasets_are_timed_beside_the_session(digits_bundle: Path) -> None:
+    result = bulk.measure_bundle(digits_bundle, 16, runs=2)
+    rows = {row["name"]: row for row in json.loads(json.dumps(result))["rows"]}
+    sessions = [row for name, row in rows.items() if name.startswith("session")]
+    assert rows.keys() - {row["name"] for row in sessions} == {"bulk, npz", "bulk, webdataset"}
+    best = max(row["a_second"] for row in sessions)
+    for row in rows.values():
+        assert row["a_second"] == pytest.approx(16 / row["median"])
+        assert row["of_best_session"]["of_medians"] == pytest.approx(row["a_second"] / best)
 
 
 def test_a_contestant_that_dies_between_runs_says_so() -> None:
