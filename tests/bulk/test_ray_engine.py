@@ -19,7 +19,7 @@ PROGRAM = Path(__file__).parents[1] / "support" / "ray_cluster.py"
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_node_that_is_killed_costs_no_picture(digits_bundle: Path, tmp_path: Path) -> None:
     """What both nodes made together, and one of them alone, is what is made here; an error comes back as it is."""
     bundle, count = open_bundle(digits_bundle), 4000
@@ -28,7 +28,7 @@ def test_a_node_that_is_killed_costs_no_picture(digits_bundle: Path, tmp_path: P
         [sys.executable, str(PROGRAM), str(digits_bundle), str(tmp_path / "ray"), str(count)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "PYTHONWARNINGS": "ignore"},
     )
