@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.load import Outcome, get, load, post
 from support.random_weights import random_weights
@@ -95,11 +96,14 @@ def test_twice_as_many_clients_as_there_is_room_for(tmp_path: Path, bundle256: P
 
 
 def test_a_server_is_nearly_as_fast_as_a_bare_session(tmp_path: Path, bundle256: Path) -> None:
-    bare = pictures_a_second(open_bundle(bundle256), SECONDS / 3)
+    bundle, shares = open_bundle(bundle256), []
     with served(tmp_path, bundle256, "--deadline", "60") as server:
-        outcome = load(server.port, raw256, clients=32, seconds=SECONDS)
-    print(f"\nbare session {bare:.2f} pictures/s; {outcome}: {outcome.rate / bare:.1%}")
-    assert outcome.rate >= 0.85 * bare
+        for _ in range(5):  # in turns, since the machine may have other things to do
+            bare = pictures_a_second(bundle, SECONDS / 10)
+            outcome = load(server.port, raw256, clients=32, seconds=SECONDS / 10)
+            shares.append(outcome.rate / bare)
+            print(f"\nbare session {bare:.2f} pictures/s; {outcome}: {shares[-1]:.1%}")
+    assert float(np.median(shares)) >= 0.85, shares
 
 
 def test_the_encoder_s_share(tmp_path: Path) -> None:
