@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import io
 import json
 import random
 import resource
@@ -127,8 +128,6 @@ def test_a_picture_says_where_it_comes_from(whole: Callable[[str], Path], digits
 
 def decoded(data: bytes, folder: Path) -> np.ndarray:
     """[H, W, C] of a PNG."""
-    import io
-
     with Image.open(io.BytesIO(data)) as image:
         pixels = np.asarray(image)
     return pixels.reshape(*pixels.shape[:2], -1)
@@ -186,15 +185,19 @@ def test_several_workers(format: str, whole: Callable[[str], Path], digits: Bund
     assert told.steps["drawing digits"] == (COUNT, COUNT)
 
 
-def killed(format: str, folder: Path, digits: Path, when: Callable[[], bool]) -> None:
-    """A run in a process of its own, until it is killed."""
+def killed(
+    format: str, folder: Path, digits: Path, when: Callable[[], bool], by: signal.Signals = signal.SIGKILL
+) -> tuple[int, str]:
+    """A run in a process of its own, until it is killed: its status, and what it said."""
     program = [sys.executable, "-m", "ganexport", "bulk", str(digits), "--count", "160", "--seed", str(SEED)]
     program += ["--psi", "0.7", "--shard-size", "4", "--format", format, "-o", str(folder)]
     with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
         started = time.monotonic()
         while not when() and child.poll() is None and time.monotonic() < started + 60:
             time.sleep(0.002)
-        child.send_signal(signal.SIGKILL)
+        child.send_signal(by)
+        _, said = child.communicate(timeout=60)
+    return child.returncode, said.decode()
 
 
 def records(folder: Path) -> int:
@@ -213,6 +216,19 @@ def test_killed_and_gone_on_with(format: str, digits: Bundle, tmp_path: Path) ->
     made = make(job_, digits, folder)
     assert (made.kept, made.shards) == (had, 40 - had)
     assert tree(folder) == tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("by", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_it_leaves_nothing_half_written(
+    by: signal.Signals, status: int, digits: Bundle, tmp_path: Path
+) -> None:
+    found, said = killed("png", tmp_path / "out", digits.path, lambda: records(tmp_path / "out") >= 5, by)
+    assert found == status
+    assert "Traceback" not in said
+    assert 5 <= records(tmp_path / "out") < 40, "it was to be stopped half-way"
+    names = files_of(tmp_path / "out") - {"job.json"}
+    whole = {name.partition("/")[2].removesuffix(".json") for name in names if name.startswith("records/")}
+    assert {name.partition("/")[0] for name in names if not name.startswith("records/")} == whole
 
 
 @pytest.mark.soak
@@ -269,11 +285,11 @@ def test_what_is_damaged_is_made_again(
 
 
 def test_a_full_disk(whole: Callable[[str], Path], digits: Bundle, tmp_path: Path) -> None:
-    """A limit on the size of files stands for it: the third shard is the one that fits."""
+    """A limit on the size of files stands for it."""
     folder = tmp_path / "out"
     program = [sys.executable, "-m", "ganexport", "bulk", str(digits.path), "--count", str(COUNT), "--seed", str(SEED)]
     program += ["--psi", "0.7", "--shard-size", str(SHARD), "--format", "npz", "-o", str(folder)]
-    full = (folder.parent / "limit").stat().st_size if (folder.parent / "limit").exists() else 8000
+    full = 8000  # bytes, which nine pictures of 32² do not fit into
     done = subprocess.run(
         program,
         capture_output=True,
