@@ -79,7 +79,9 @@ async def _load(
             if status == 200:
                 outcome.seconds.append(time.perf_counter() - start)
             else:
+                writer.close()  # which the server would do meanwhile
                 await asyncio.sleep(float(headers.get("retry-after", 0)))
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
