@@ -29,14 +29,14 @@ def test_the_document(
         with pytest.raises(SystemExit) as stopped:
             cli.main()
         assert not stopped.value.code, capsys.readouterr().err
-    assert json.loads((tmp_path / "shared" / "manifest.json").read_text())["pictures"] == 1000
+    assert json.loads((tmp_path / "shared" / "manifest.json").read_text())["pictures"] == 400
     program = "\n".join(code for language, code in BLOCKS if language == "python")
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False, env=environment()
     )
     assert done.returncode == 0, done.stderr
     first, second, third = done.stdout.splitlines()
-    assert first == "1000 {'index': 12, 'seed': 12, 'label': 2, 'class': '2'} (32, 32)"
+    assert first == "500 {'index': 12, 'seed': 12, 'label': 2, 'class': '2'} (32, 32)"
     assert second == "(100, 32, 32, 1) [0 1 2] [3 7 3 3 7 3]"
     assert third == f"200 {tmp_path / 'from-python'}"
 
