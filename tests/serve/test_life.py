@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -115,7 +116,12 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
 def children(server: Server) -> list[int]:
     """Processes of the workers: those that listen and are no tracker of resources."""
     pids = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return [int(pid) for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = []
+    for pid in pids:
+        with suppress(OSError):  # it ended meanwhile
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+    return found
 
 
 def test_a_token_is_wanted_by_all_but_the_health_checks(tmp_path: Path) -> None:
