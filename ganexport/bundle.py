@@ -28,8 +28,8 @@ from ganexport.latents import walk as walk_latents
 from ganexport.manifest import MANIFEST_NAME, Graph, Graphs, Manifest, read_manifest
 from ganexport.memory import pictures_within
 from ganexport.pictures import from_uint8, to_uint8
+from ganexport.providers import check_providers
 from ganexport.runtimes.onnxruntime import OnnxSession, require_providers
-from ganexport.runtimes.providers import check_providers
 from ganexport.weights import file_sha256
 
 __all__ = ["Bundle", "Encoded", "check_files", "open_bundle"]
@@ -381,7 +381,7 @@ def open_bundle(path: str | Path, *, providers: str | Sequence[str] = "cpu", mem
 
     Args:
         path: The folder.
-        providers: On what to draw: `cpu`, `cuda`, `tensorrt` and others out of `ganexport.runtimes.providers`; of
+        providers: On what to draw: `cpu`, `cuda`, `tensorrt` and others out of `ganexport.providers`; of
             several, the first that can start here, with the later ones for what it cannot do.
         memory_limit: Bytes that the program may need for a run, as far as can be told beforehand: batches are split so
             that they keep within it. Without one, four pictures of 256² go into a run, one of 512² or more.

@@ -48,7 +48,8 @@ MAY_IMPORT = {
     ),
     "encoders": ("manifest", "ops.protocol", "spec", "weights"),
     "exporters": ("architectures", "encoders", "generator", "graph_model", "manifest", "ops", "spec", "weights"),
-    "runtimes": ("manifest",),
+    "providers": (),
+    "runtimes": ("manifest", "providers"),
     "parity": (
         "architectures",
         "cost",
@@ -76,6 +77,7 @@ MAY_IMPORT = {
         "manifest",
         "memory",
         "pictures",
+        "providers",
         "runtimes",
         "weights",
     ),

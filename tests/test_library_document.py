@@ -17,7 +17,7 @@ from ganexport import cli
 from ganexport.manifest import SpecSummary
 from ganexport.memory import BASE, bytes_a_picture
 from ganexport.picture_origin import read_origin
-from ganexport.runtimes.providers import PROVIDERS
+from ganexport.providers import PROVIDERS
 
 WHOLE = (Path(__file__).parents[1] / "docs" / "services.md").read_text(encoding="utf-8")
 TEXT = WHOLE[WHOLE.index("## As a library\n") : WHOLE.index("## As a server\n")]

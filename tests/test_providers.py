@@ -14,8 +14,8 @@ import pytest
 from ganexport import open_bundle
 from ganexport.errors import BundleError, OptionError, RuntimeUnavailableError
 from ganexport.manifest import Graph
+from ganexport.providers import PROVIDERS, check_installed, check_providers
 from ganexport.runtimes.onnxruntime import OnnxSession
-from ganexport.runtimes.providers import PROVIDERS, check_installed, check_providers
 
 
 def test_the_names_are_onnxruntimes_own() -> None:

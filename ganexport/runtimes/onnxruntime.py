@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ganexport.errors import BundleError, RuntimeUnavailableError
 from ganexport.manifest import Graph, Graphs, TargetName
-from ganexport.runtimes.providers import PROVIDERS, check_installed
+from ganexport.providers import PROVIDERS, check_installed
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
