@@ -21,6 +21,7 @@ __all__ = [
     "further_inputs",
     "label_indices",
     "mapping_inputs",
+    "noise_choices",
     "noise_inputs",
     "rows",
 ]
@@ -99,7 +100,7 @@ def noise_inputs(
             raise OptionError(f"noise by name must be {', '.join(shapes) or 'none'}; found {', '.join(noise)}")
         return {name: _batch("noise", name, noise[name], count, shape) for name, shape in shapes.items()}
     mode = noise or made_for
-    choices = {"const": ("const", "none"), "none": ("none",)}.get(made_for, ("random", "none"))
+    choices = noise_choices(made_for)
     if mode not in choices:
         if mode == "input":
             raise OptionError(f"this bundle takes noise as inputs: give it by name, or one of {', '.join(choices)}")
@@ -111,6 +112,11 @@ def noise_inputs(
         return noise_from_seeds(seeds, spec.z_dim, spec.z_distribution, spec.noise_distribution, shapes)
     quiet = {name: np.zeros((count, *shape), np.float32) for name, shape in shapes.items()}
     return {**quiet, "noise_scale": np.full(count, 1.0 if mode == "const" else 0.0, np.float32)}
+
+
+def noise_choices(made_for: str) -> tuple[str, ...]:
+    """What noise may be asked for by name of a bundle that was made for this noise."""
+    return {"const": ("const", "none"), "none": ("none",)}.get(made_for, ("random", "none"))
 
 
 def further_inputs(manifest: Manifest, graphs: Graphs, count: int, given: Mapping[str, ArrayLike]) -> dict[str, Floats]:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from ganexport.bundle import Bundle
 from ganexport.errors import OptionError, RequestError, shown
+from ganexport.inputs import noise_choices
 from ganexport.serve.engine import Engine
 from ganexport.serve.orders import Order, Pixels
 
@@ -90,7 +91,6 @@ def described(bundle: Bundle) -> Model:
     """What is told of a model."""
     manifest = bundle.manifest
     spec, classes = manifest.spec, manifest.spec.c_dim
-    mode = manifest.defaults.noise_mode
     return Model(
         name=bundle.name,
         digest=bundle.digest,
@@ -100,7 +100,7 @@ def described(bundle: Bundle) -> Model:
         labels=list(manifest.labels or map(str, range(classes))) if classes else None,
         psi=manifest.defaults.truncation_psi if spec.has_w_space else None,
         num_ws=spec.num_ws,
-        noise={"const": ["const", "none"], "none": ["none"]}.get(mode, ["random", "none"]),
+        noise=list(noise_choices(manifest.defaults.noise_mode)),
         directions=[one.name for one in manifest.directions.items] if manifest.directions else [],
         multiply_adds=manifest.multiply_adds,
         licence=manifest.provenance.licence,

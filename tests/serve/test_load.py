@@ -8,19 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.generators import make_generator
 from support.load import Outcome, get, load, post
-from support.random_weights import random_weights
 from support.serving import Server, served
 from support.shipped import DIGITS
 
-from ganexport.architectures import weight_shapes
-from ganexport.architectures.stylegan2 import Spec
+from benchmarks.nets import paper_spec
 from ganexport.bundle import Bundle, open_bundle
 from ganexport.convert import ConvertOptions, convert
-from ganexport.generator import Generator
 from ganexport.picture_origin import encode_picture, origin_of
-from ganexport.spec import Provenance
-from ganexport.weights import hash_tensors
 
 pytestmark = pytest.mark.soak
 
@@ -43,20 +39,8 @@ def raw256(n: int) -> bytes:
 @pytest.fixture(scope="module")
 def bundle256(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A StyleGAN2 of 256² with at most 32 maps and random weights: 1.06 GMAC a picture."""
-    channels = tuple(min(16384 >> i, 32) for i in range(2, 9))
-    spec = Spec(
-        resolution=256, image_channels=3, z_dim=32, w_dim=32, mapping_width=32, channels=channels, conv_clamp=256.0
-    )
-    tensors = random_weights(weight_shapes(spec), 1)
-    provenance = Provenance(
-        source_format="test",
-        source_sha256=None,
-        weights_sha256=hash_tensors(tensors),
-        importer="tests",
-        licence="none needed: random numbers",
-    )
     folder = tmp_path_factory.mktemp("bundles") / "raw256"
-    convert(Generator(spec, tensors, provenance), folder, ConvertOptions(targets=("onnx",)))
+    convert(make_generator(paper_spec(256, most_channels=32)), folder, ConvertOptions(targets=("onnx",)))
     return folder
 
 
